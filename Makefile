@@ -1,0 +1,67 @@
+# `make run` serves the dashboard, `make test` checks everything; both need only Python 3.11 or later and make.
+
+PYTHON ?= python3
+PORT ?= 8501
+LEUKO_DB ?= $(DEMO_DB)
+
+VENV := .venv
+PY := $(VENV)/bin/python
+RUN_READY := $(VENV)/.run-ready
+TEST_READY := $(VENV)/.test-ready
+PIP_INSTALL := $(PY) -m pip install --quiet --no-input --disable-pip-version-check --constraint constraints.txt
+
+DEMO_DB := data/leuko.duckdb
+DEMO_FROM := $(wildcard data/*.csv) $(shell find leuko -type f -not -path '*/__pycache__/*' 2>/dev/null)
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test browser bench look clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "  PYTHON=python3.12  another interpreter     PORT=8600  another port"
+	@echo "  LEUKO_DB=FILE      serve another database than the demonstration"
+
+run: $(RUN_READY) $(LEUKO_DB) ## serve the dashboard on http://localhost:8501
+	@echo "leuko: http://localhost:$(PORT)  (Ctrl-C stops it)"
+	@LEUKO_DB="$(LEUKO_DB)" exec $(PY) -m streamlit run dashboard.py --server.port $(PORT)
+
+demo: $(DEMO_DB) ## build the demonstration database where it is missing or out of date
+
+$(DEMO_DB): $(DEMO_FROM) | $(RUN_READY)
+	@echo "Building the demonstration database $@"
+	@$(PY) -m leuko load --from data --db $@
+
+test: $(TEST_READY) browser ## lint, check the imports, run all tests
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/lint-imports
+	@$(PY) -m pytest
+
+bench: $(TEST_READY) ## the rule against a sort and one window, on 10 million lab rows
+	@$(PY) -m benchmarks.bench_rule
+
+look: $(TEST_READY) browser $(DEMO_DB) ## screenshots of every page in both themes, into look/
+	@$(PY) -m tests.look
+
+browser: $(TEST_READY)
+	@$(PY) tests/browser.py
+
+clean: ## remove the environment, the demonstration database and the screenshots
+	rm -rf $(VENV) look data/*.duckdb*
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	    echo "leuko needs Python 3.11 or later, but '$(PYTHON)' is $$($(PYTHON) --version 2>&1 | head -n 1)." \
+	         "Name another with: make PYTHON=python3.11" >&2; exit 1; }
+	@echo "Making the environment $(VENV)"
+	@$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(RUN_READY): requirements.txt constraints.txt $(PY)
+	@echo "Installing what the dashboard needs"
+	@$(PIP_INSTALL) --requirement requirements.txt
+	@touch $@
+
+$(TEST_READY): requirements-dev.txt $(RUN_READY)
+	@echo "Installing what the tests need"
+	@$(PIP_INSTALL) --requirement requirements-dev.txt
+	@touch $@

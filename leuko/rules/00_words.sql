@@ -1,0 +1,18 @@
+-- How a number, a day and a dose are written in a sentence.
+CREATE OR REPLACE TEMP MACRO number_words(number) AS
+    CASE WHEN number = floor(number) THEN format('{:,}', CAST(number AS BIGINT)) ELSE CAST(number AS VARCHAR) END;
+CREATE OR REPLACE TEMP MACRO day_words(day) AS strftime(day, '%-d %B %Y');
+CREATE OR REPLACE TEMP MACRO threshold_words(operator, number) AS
+    CASE operator
+        WHEN '<' THEN 'below ' WHEN '<=' THEN 'at most ' WHEN '>=' THEN 'at least ' WHEN '>' THEN 'above ' ELSE 'exactly '
+    END || number_words(number);
+CREATE OR REPLACE TEMP MACRO dose_words(dose, unit) AS number_words(dose) || ' ' || unit;
+CREATE OR REPLACE TEMP MACRO fact_words(fact) AS
+    CASE fact
+        WHEN 'episode' THEN 'episode'
+        WHEN 'days_to_recovery' THEN 'days to recovery'
+        WHEN 'days_below' THEN 'days with ANC below the hold threshold'
+        WHEN 'anc_nadir' THEN 'lowest measured ANC'
+        WHEN 'platelets_nadir' THEN 'lowest measured platelet count'
+        WHEN 'cause' THEN 'cause'
+    END;

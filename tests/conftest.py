@@ -1,0 +1,62 @@
+"""Fixtures that every test may use."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import hypothesis
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser import chromium
+from tests.serving import Server, dashboard
+
+# A slow machine is no finding about the rule. A failing example is printed so that it can be repeated.
+hypothesis.settings.register_profile("leuko", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("leuko")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data sets, which may not be redistributed; without it the test is skipped."""
+    folder = os.environ.get("LEUKO_REAL_DATA")
+    if not folder:
+        pytest.skip("LEUKO_REAL_DATA is not set: the real data sets are not part of the repository")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def chromium_browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def browser_page(chromium_browser: Browser) -> Iterator[Callable[..., Page]]:
+    """`browser_page(theme="light", width=1440, height=900)` opens a page with a profile of its own."""
+    with ExitStack() as opened:
+
+        def open_page(theme: str = "light", width: int = 1440, height: int = 900) -> Page:
+            context = chromium_browser.new_context(
+                color_scheme=theme, viewport={"width": width, "height": height}, locale="en-GB"
+            )
+            opened.callback(context.close)
+            return context.new_page()
+
+        yield open_page
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], Server]]:
+    """`server(db_path)` serves that database; the same path gets the same server for the whole test run."""
+    running: dict[Path, Server] = {}
+    with ExitStack() as started:
+
+        def serve(db_path: Path) -> Server:
+            if db_path not in running:
+                log = tmp_path_factory.mktemp("server") / "streamlit.log"
+                running[db_path] = started.enter_context(dashboard(db_path, log))
+            return running[db_path]
+
+        yield serve
