@@ -34,7 +34,7 @@ def test_not_a_number_is_no_value_and_no_limit():
 
 @pytest.mark.parametrize("version", ["5", "7.0", "", None])
 def test_unknown_version_is_refused(version):
-    with pytest.raises(ValueError, match="CTCAE version .* is one of 4.03, 5.0, 6.0"):
+    with pytest.raises(ValueError, match=r"CTCAE version .* is one of 4.03, 5.0, 6.0"):
         grade("anc", 400, version=version)
 
 

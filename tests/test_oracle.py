@@ -264,8 +264,9 @@ def test_platelets_never_measured_keep_the_episode_open_and_nadir_conditions_unk
 
 
 def test_platelets_measured_short_of_resume_bound_the_shortest_recovery():
-    # ANC is back on day 3, platelets 49999 on day 7 and 50000 on day 8: observed 8, shortest 8: no clause, firm.
-    labs = [anc(0, 400), platelets(0, 60000), anc(3, 1000), platelets(7, 49999), platelets(8, 50000)]
+    # ANC is back on day 3, platelets are 49999 until day 7 and 50000 on day 8. Observed 8, shortest
+    # 7 + 1 = 8: no clause either way (nadir 49999, first episode), firm.
+    labs = [anc(0, 400), platelets(0, 49999), anc(3, 1000), platelets(7, 49999), platelets(8, 50000)]
     answer = ask(8, labs, [dose(100, 0, protocol=CHRONIC)])
     assert clocks(answer) == [(day(0), day(8), 8, 3)]
     assert decisions(answer)[1] == (day(8), "review", None, None, "firm")
@@ -382,6 +383,7 @@ def test_a_result_dated_after_the_day_is_not_read_though_reported():
     # Reported on day 0 with a collection time on day 5: not before day 5.
     labs = [anc(5, 400, reported_at=at(0))]
     assert status(ask(4, labs))[0] == "no_result"
+    assert ask(4, labs, []).worklist == []
     assert status(ask(5, labs))[0] == "hold"
 
 

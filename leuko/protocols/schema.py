@@ -130,16 +130,7 @@ class Clause(Evidence):
     cause: CauseCondition | None = None
     action: RecoveryAction
     dose: Dose | None = None
-    why: Words | None = Field(default=None, validate_default=True)  # last: it is checked against the others
-
-    @field_validator("why")
-    @classmethod
-    def undecided_clauses_say_why(cls, why: str | None, read: ValidationInfo) -> str | None:
-        if why is None and read.data.get("action") == "review":
-            raise ValueError('is missing: action "review" must say what the text leaves open')
-        if why is None and read.data.get("verified") is False:
-            raise ValueError("is missing: an unverified clause must say what its text would have said")
-        return why
+    why: Words | None = None
 
     @property
     def conditions(self) -> dict[str, Condition]:
@@ -151,7 +142,7 @@ class Interval(Evidence):
     """One row of the monitoring schedule: days to the next count, by the last ANC and day of the course."""
 
     anc: NumberCondition | None = None
-    until_day: Days | None = None
+    until_day: Annotated[int, Field(strict=True, ge=0)] | None = None
     every_days: Days
     why: Words | None = None
 
@@ -197,18 +188,8 @@ class Protocol(Part):
 
     @field_validator("recovery")
     @classmethod
-    def every_clause_can_decide(cls, clauses: tuple[Clause, ...], read: ValidationInfo) -> tuple[Clause, ...]:
+    def next_level_has_levels(cls, clauses: tuple[Clause, ...], read: ValidationInfo) -> tuple[Clause, ...]:
         for row, clause in enumerate(clauses, start=1):
             if clause.dose == "next_level" and read.data.get("dose_levels_mg") == ():
                 raise ValueError(f'row {row}: dose "next_level" needs dose_levels_mg')
-            if row < len(clauses) and not clause.conditions:
-                raise ValueError(f"row {row + 1} is never reached: row {row} has no conditions")
         return clauses
-
-    @field_validator("monitoring")
-    @classmethod
-    def every_interval_can_fit(cls, intervals: tuple[Interval, ...]) -> tuple[Interval, ...]:
-        for row, interval in enumerate(intervals[:-1], start=1):
-            if interval.anc is None and interval.until_day is None:
-                raise ValueError(f"row {row + 1} is never reached: row {row} has no conditions")
-        return intervals

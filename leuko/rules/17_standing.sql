@@ -1,4 +1,4 @@
--- Step 16. Where each course stands on the day asked: every fact that a worklist status is decided from.
+-- Step 17. Where each course stands on the day asked: every fact that a worklist status is decided from.
 WITH last_states AS (
     SELECT course, open, recovered, anc_short_carried, platelets_short_carried
     FROM states

@@ -1,4 +1,4 @@
--- Step 14. The lowest ANC and platelet count of the last day each was measured: of the patient, and of each course.
+-- Step 15. The lowest ANC and platelet count of the last day each was measured: of the patient, and of each course.
 WITH last_days AS (
     SELECT person, analyte, max(drawn_on) AS drawn_on FROM counts GROUP BY person, analyte
     UNION

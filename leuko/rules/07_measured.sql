@@ -1,4 +1,4 @@
--- Step 6. What each course has measured at all: its first draw, its last ANC day, and whether it was ever short.
+-- Step 7. What each course has measured at all: its first draw, its last ANC day, and whether it was ever short.
 -- Only courses that were ever short can have an episode; the steps that put counts in order read no others.
 SELECT
     course,

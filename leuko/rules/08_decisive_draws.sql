@@ -1,4 +1,4 @@
--- Step 7. Draws that can change the state. A draw is one patient-day of a course, with the lowest ANC and the lowest platelet count of that day.
+-- Step 8. Draws that can change the state. A draw is one patient-day of a course, with the lowest ANC and the lowest platelet count of that day.
 -- Kept are the draws that can change the state: of each analyte the first, those short of its resume threshold, and
 -- the first after a short one. Of several versions of one result the one reported last counts, at a tie the lowest.
 WITH ordered AS (

@@ -1,8 +1,9 @@
--- Step 1. Every exposure that started by the day asked, under the protocol its setting names.
+-- Step 2. Every exposure that started by the day asked, under the protocol its setting names.
 -- An empty setting takes the drug's default protocol. Days after the day asked are not read.
 -- protocol is null where no protocol fits: such rows are listed, never skipped.
 SELECT
     exposures.patient_id,
+    exposures.source,
     exposures.drug,
     exposures.setting,
     protocols.protocol,
@@ -10,6 +11,7 @@ SELECT
     coalesce(exposures.dose_unit, 'mg') AS dose_unit,
     exposures.start_on,
     least(coalesce(exposures.end_on, $as_of), $as_of) AS last_on,
+    exposures.end_on,
     coalesce(lower(trim(exposures.end_reason)) = 'discontinued' AND exposures.end_on <= $as_of, false) AS discontinued
 FROM exposures
 LEFT JOIN protocols

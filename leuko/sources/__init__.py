@@ -1,0 +1,261 @@
+"""Readers of counts and doses: CSV files or pandas frames in, the canonical tables out.
+
+A reader only brings rows in, as text, into the temporary tables ``raw_labs``, ``raw_exposures``,
+``raw_patients`` and ``raw_events``; the numbered SQL files beside this one turn them, all rows at
+once, into ``labs``, ``exposures``, ``patients``, ``events`` and ``rejected``. A row that cannot be
+used is never dropped: it stands in ``rejected`` with its source, its own words and one reason.
+
+Counts become cells/µL, percentages stay %, temperatures become °C. A value is converted by moving
+its decimal point in the text and reading the text once, so 1.001 ×10⁹/L is exactly 1001. Units are
+those of ``leuko/units.csv``; a missing or unknown unit is refused, never guessed.
+
+The date and time of a result are the wall clock as written: an offset from UTC is kept in
+``collected_offset`` and never converted. Rows are counted from 1, the first below the header.
+"""
+
+import csv
+import os
+from pathlib import Path
+
+import duckdb
+import pandas
+
+HERE = Path(__file__).parent
+FACTS = HERE.parent
+
+COLUMNS = {
+    "labs": (
+        "patient_id",
+        "analyte",
+        "value",
+        "comparator",
+        "unit",
+        "raw_unit",
+        "collected_at",
+        "reported_at",
+        "specimen",
+        "status",
+        "ref_low",
+        "ref_high",
+    ),
+    "exposures": (
+        "patient_id",
+        "drug",
+        "setting",
+        "dose_mg",
+        "dose_unit",
+        "start_on",
+        "end_on",
+        "end_reason",
+    ),
+    "patients": (
+        "patient_id",
+        "name",
+        "birth_date",
+        "sex",
+        "site",
+        "clinician",
+        "diagnosis",
+        "duffy_null",
+        "died_on",
+        "left_on",
+    ),
+    "events": ("patient_id", "kind", "value", "occurred_at"),
+}
+REQUIRED = {
+    "labs": ("patient_id", "analyte", "value", "collected_at"),
+    "exposures": ("patient_id", "drug", "dose_mg", "start_on"),
+    "patients": ("patient_id",),
+    "events": ("patient_id", "kind", "occurred_at"),
+}
+
+
+class SourceError(ValueError):
+    """A whole file or frame was refused: the message is one line that names it and what is wrong."""
+
+
+def read_csv(con, *, labs, exposures, patients=None, events=None, dose_unit="mg"):
+    """Read CSV files (UTF-8; comma, semicolon, tab or bar between columns) into the tables of ``con``.
+
+    ``labs`` and ``exposures`` are paths, ``patients`` and ``events`` paths or None (an empty table).
+    ``dose_unit`` holds for exposures that name none. A line with too few or too many columns, broken
+    quotes or bytes that are not UTF-8 ends in ``rejected`` with its line number.
+    Raises SourceError where a file is missing, unreadable or lacks a required column.
+    """
+    _prepare(con)
+    files = {"labs": labs, "exposures": exposures, "patients": patients, "events": events}
+    for kind, path in files.items():
+        if path is None:
+            _empty(con, kind)
+        else:
+            _bring_file(con, kind, path)
+    canonical_tables(con, dose_unit=dose_unit)
+
+
+def read_frames(con, *, labs, exposures, patients=None, events=None, dose_unit="mg"):
+    """Read pandas DataFrames with the columns of the CSV files into the canonical tables of ``con``.
+
+    Numbers, text, dates and timestamps all serve; NaN, None and NaT mean missing. ``patients`` and
+    ``events`` may be None. Raises SourceError where a frame lacks a required column.
+    """
+    _prepare(con)
+    frames = {"labs": labs, "exposures": exposures, "patients": patients, "events": events}
+    for kind, frame in frames.items():
+        if frame is None:
+            _empty(con, kind)
+        else:
+            _bring_frame(con, kind, frame)
+    canonical_tables(con, dose_unit=dose_unit)
+
+
+def canonical_tables(con, *, dose_unit="mg"):
+    """Build the canonical tables of ``con`` from its temporary raw tables, then drop those.
+
+    For readers of other formats: fill ``raw_labs``, ``raw_exposures``, ``raw_patients`` and ``raw_events``
+    (the columns of COLUMNS, each TEXT, missing = NULL, and a ``source`` that no other row has) and
+    ``malformed`` (kind, source, raw_record, reason), and call this.
+    """
+    con.execute("CREATE OR REPLACE TEMP TABLE known_dose_unit AS SELECT ? AS dose_unit", [dose_unit])
+    for name in ("units", "codes", "limits"):
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE known_{name} AS "
+            "SELECT * FROM read_csv(?, header = true, delim = ',', quote = '\"', all_varchar = true)",
+            [str(FACTS / f"{name}.csv")],
+        )
+    for step in sorted(HERE.glob("*.sql")):
+        con.execute(step.read_text(encoding="utf-8"))
+
+
+def _prepare(con):
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE malformed (kind TEXT, source TEXT, raw_record TEXT, reason TEXT)"
+    )
+
+
+def _empty(con, kind):
+    columns = ", ".join(f"{name} TEXT" for name in COLUMNS[kind])
+    con.execute(f"CREATE OR REPLACE TEMP TABLE raw_{kind} ({columns}, source TEXT)")
+
+
+def _positions(names, kind, label):
+    """Where each known column stands among ``names``; unknown columns are passed over."""
+    cleaned = [str(name).replace("\ufeff", "").strip().lower() for name in names]
+    if not any(cleaned):
+        raise SourceError(f"{label}: no column names in the first line")
+    for name in COLUMNS[kind]:
+        if cleaned.count(name) > 1:
+            raise SourceError(f"{label}: column {name} stands there twice")
+    for name in REQUIRED[kind]:
+        if name not in cleaned:
+            raise SourceError(f"{label}: required column {name} is missing")
+    return {name: cleaned.index(name) for name in COLUMNS[kind] if name in cleaned}
+
+
+def _selected(kind, positions):
+    """The SELECT list that turns columns c0, c1, … into the raw table's, all as text."""
+    columns = dict.fromkeys(COLUMNS[kind], "CAST(NULL AS TEXT)")
+    columns |= {name: f"CAST(c{place} AS TEXT)" for name, place in positions.items()}
+    return ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
+
+
+def _header(path, label):
+    """The names in the first line of a CSV file, and the character that separates them."""
+    try:
+        with open(path, "rb") as file:
+            line = file.readline().decode("utf-8-sig").strip("\r\n")
+    except OSError as error:
+        raise SourceError(f"{label}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{label}: the first line is not UTF-8 text") from error
+    delimiter = max(",;\t|", key=line.count)
+    return next(csv.reader([line], delimiter=delimiter), []), delimiter
+
+
+def _bring_file(con, kind, path):
+    label = os.path.basename(path)
+    names, delimiter = _header(path, label)
+    positions = _positions(names, kind, label)
+    con.execute("DROP TABLE IF EXISTS bad_lines; DROP TABLE IF EXISTS bad_files")
+    try:
+        # the columns are given, not sniffed: DuckDB must never take a first result for a header
+        con.execute(
+            f"""CREATE OR REPLACE TEMP TABLE raw_{kind} AS
+            SELECT {_selected(kind, positions)}, $label || ' row ' || read_order AS source
+            FROM (SELECT *, row_number() OVER () AS read_order
+                  FROM read_csv($path, auto_detect = false, header = true, delim = $delimiter, quote = '"',
+                                escape = '"', columns = $columns, ignore_errors = true, store_rejects = true,
+                                rejects_limit = 0, rejects_table = 'bad_lines', rejects_scan = 'bad_files'))""",
+            {
+                "path": str(path),
+                "label": label,
+                "delimiter": delimiter,
+                "columns": {f"c{place}": "VARCHAR" for place in range(len(names))},
+            },
+        )
+    except duckdb.Error as error:
+        raise SourceError(f"{label}: {_cause(error)}") from error
+    _keep_bad_lines(con, kind, label)
+
+
+def _cause(error):
+    if "invalid state" in str(error):
+        return "cannot be read: its lines end in different ways (LF and CR LF), or its quotes are broken"
+    return f"cannot be read ({str(error).splitlines()[0]})"
+
+
+def _keep_bad_lines(con, kind, label):
+    """Put malformed lines aside, and count them in the row numbers of the good rows below them."""
+    con.execute(
+        """CREATE OR REPLACE TEMP TABLE bad_records AS
+        SELECT line, arg_min(error_type, line_byte_position) AS error_type, any_value(csv_line) AS csv_line,
+               line - 1 - row_number() OVER (ORDER BY line) AS good_before
+        FROM bad_lines GROUP BY line"""
+    )
+    con.execute(
+        """INSERT INTO malformed
+        SELECT $kind, $label || ' line ' || line, to_json({'line': trim(csv_line, chr(10) || chr(13))}),
+               'malformed line: ' || lower(CAST(error_type AS TEXT))
+        FROM bad_records ORDER BY line""",
+        {"kind": kind, "label": label},
+    )
+    if con.execute("SELECT count(*) FROM bad_records").fetchone()[0]:
+        con.execute(
+            f"""UPDATE raw_{kind} SET source = $label || ' row ' || numbered.place
+            FROM (SELECT raw.source AS source, raw.read_order + bad.lines AS place
+                  FROM (SELECT source, CAST(split_part(source, ' row ', -1) AS BIGINT) AS read_order
+                        FROM raw_{kind}) AS raw
+                  ASOF JOIN (SELECT good_before, max(count_so_far) AS lines
+                             FROM (SELECT good_before, row_number() OVER (ORDER BY line) AS count_so_far
+                                   FROM bad_records) GROUP BY good_before) AS bad
+                  ON raw.read_order > bad.good_before) AS numbered
+            WHERE numbered.source = raw_{kind}.source""",
+            {"label": label},
+        )
+    con.execute("DROP TABLE bad_records; DROP TABLE IF EXISTS bad_lines; DROP TABLE IF EXISTS bad_files")
+
+
+def _bring_frame(con, kind, frame):
+    positions = _positions(frame.columns, kind, kind)
+    columns = {f"c{place}": _plain(frame.iloc[:, place]) for place in positions.values()}
+    brought = pandas.DataFrame({**columns, "place": range(1, len(frame) + 1)})
+    con.register("brought", brought)
+    try:
+        con.execute(
+            f"""CREATE OR REPLACE TEMP TABLE raw_{kind} AS
+            SELECT {_selected(kind, positions)}, '{kind} row ' || place AS source FROM brought"""
+        )
+    finally:
+        con.unregister("brought")
+
+
+def _plain(column):
+    """The column as DuckDB can write it out in text: whole numbers without '.0', dates in ISO 8601."""
+    kept = column.reset_index(drop=True)
+    if pandas.api.types.is_float_dtype(kept.dtype):
+        given = kept.dropna()
+        # ids and codes turn into floats where a frame has a gap: 101.0 is patient 101
+        whole = ((given % 1 == 0) & (given.abs() < 2**53)).all()
+        return kept.astype("Int64") if whole else kept
+    if pandas.api.types.is_integer_dtype(kept.dtype):
+        return kept
+    return kept.astype("string")

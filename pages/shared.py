@@ -1,0 +1,131 @@
+"""What every page shares: the open database, whose patients may be seen, colours, numbers and days.
+
+The vocabulary of the worklist (word, icon and tone of a status) comes with the store's frames from
+`leuko/statuses.csv`; here each tone gets its colour, once, for both themes.
+"""
+
+import os
+from datetime import date
+
+import pandas as pd
+import streamlit as st
+
+from leuko.store import Store
+
+DATABASE = "data/leuko.duckdb"
+NONE = "–"  # what stands where there is no value
+
+# As text on both backgrounds of each theme the contrast is at least 4.5 (a test holds that).
+TONES = {
+    "light": {
+        "danger": "#b3261e",
+        "act": "#8a4b00",
+        "unknown": "#6a4c9c",
+        "ready": "#1d5c9e",
+        "wait": "#51606f",
+        "calm": "#476152",
+    },
+    "dark": {
+        "danger": "#ff8f85",
+        "act": "#efb35f",
+        "unknown": "#c3adf0",
+        "ready": "#86bdf2",
+        "wait": "#a9b6c3",
+        "calm": "#9dbca7",
+    },
+}
+
+
+def database_path() -> str:
+    """The file that is read now; a load re-points the name to a new file, and with it every cache key."""
+    return os.path.realpath(os.environ.get("LEUKO_DB", DATABASE))
+
+
+def open_store() -> Store:
+    """The database as it is now."""
+    return store_at(database_path())
+
+
+# The one before stays open, for whoever still reads it when a load publishes the next.
+@st.cache_resource(show_spinner=False, max_entries=2)
+def store_at(path: str) -> Store:
+    """The database in this file, opened once for all users."""
+    return Store(path)
+
+
+def sites() -> tuple[str, ...] | None:
+    """The sites this user may see; None is all of them, as long as there is no sign-in."""
+    return None
+
+
+def theme() -> str:
+    """`light` or `dark`, as the browser shows the page."""
+    return "dark" if st.context.theme.type == "dark" else "light"
+
+
+def tone_colour(tone: str, theme: str) -> str:
+    """The colour of a tone of `leuko/statuses.csv` as #rrggbb, readable as text in that theme."""
+    return TONES[theme][tone]
+
+
+def is_missing(value: object) -> bool:
+    """True for None, NaN and NaT."""
+    return value is None or bool(pd.isna(value))
+
+
+def number(value: float | None, unit: str | None = "", comparator: str | None = "") -> str:
+    """`1,250`, `0.5 mg` or `<100`, with the decimals it has and no more; `–` where there is no value."""
+    if is_missing(value):
+        return NONE
+    sign, unit = ("" if is_missing(word) else word for word in (comparator, unit))
+    return f"{sign}{_plain(float(value))} {unit}".strip()
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.6f}".rstrip("0")
+
+
+def day(value: date | None) -> str:
+    """`2 March 2026`; `–` where there is none."""
+    return NONE if is_missing(value) else f"{value.day} {value:%B %Y}"
+
+
+def counted(how_many: int, one: str, many: str = "") -> str:
+    """`1 course`, `1,204 courses`."""
+    return f"{how_many:,} {one if how_many == 1 else many or one + 's'}"
+
+
+def day_picker(store: Store) -> date:
+    """The day that a page shows, in the URL as `as_of=YYYY-MM-DD`; without it, the last day of the data.
+
+    Every page has this same one, so that the day goes along from the panel to a patient and back.
+    """
+    last = store.about.as_of
+    chosen = st.date_input(
+        "As of",
+        value=last,
+        min_value=date(1900, 1, 1),
+        max_value=last,
+        format="YYYY-MM-DD",
+        key="as_of",
+        bind="query-params",
+        help="Shows what was known on that day: only results reported by then.",
+    )
+    return chosen or last
+
+
+def replay_banner(store: Store, as_of: date) -> None:
+    """Where an earlier day is shown, say so in words and give the way back."""
+    last = store.about.as_of
+    if as_of == last:
+        return
+    st.warning(
+        f"**You are looking at {day(as_of)}**, with only what had been reported by then. "
+        f"The data go on to {day(last)}.",
+        icon="🕰️",
+    )
+    st.button("Back to the last day", on_click=_show_day, args=(last,))
+
+
+def _show_day(as_of: date) -> None:
+    st.session_state["as_of"] = as_of

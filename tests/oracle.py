@@ -1,0 +1,779 @@
+"""The rule of docs/rule.md as plain Python loops: a second reading that the SQL is checked against.
+
+Nothing here is shared with the library: rows are dicts in the canonical shape (counts in cells/µL, days
+as `date`, collection and report times as `datetime`), protocols are dicts as `tomllib` reads them.
+
+Where the text leaves a choice, the choice taken here (the safer one) is:
+
+ 1. Version key: patient, analyte, collected_at, specimen; no specimen is a value of its own. Measured and
+    derived ANC are never versions of each other: a derived ANC is set aside where the measured ANC of the
+    same patient and collection time still stands (its winning version is usable), whatever the specimen.
+ 2. A day is low where any result of that day meets hold, and short of resume unless all of them meet it.
+    Its value is the lowest, `<` before none before `>`. Runs of low ANC are runs of days.
+ 3. Only results collected and reported by `as_of` are read.
+ 4. An exposure's setting is matched with the protocol's id first, then with its setting; the drug must be
+    the same. An exposure that fits no protocol makes no course.
+ 5. A `discontinued` exposure ends the course only if no other exposure above 0, started by `as_of`, runs
+    past its last day. One that still runs on `as_of` runs past it.
+ 6. `days_below` and the nadirs of an open episode are those so far.
+ 7. `review` carries no dose where it replaces another action (unverified clause, no lower level, dose at
+    onset already below the starting dose, no clause fits). The clause's number stays; it is empty where
+    none fits.
+ 8. `cause` of an episode is `disease`, `treatment` or None; other causes are not looked at, and never
+    hide one.
+ 9. Worklist certainty: that of the recommendation which the row rests on; `firm` for an open episode;
+    else None.
+10. A draw before an analyte of the protocol was first measured is short of resume (for `since` of
+    `watch`).
+11. `no_protocol`: one row a patient, with no drug; counts are the analytes in cells/µL, doses are
+    exposures of any amount. A patient with a course gets no such row for another drug.
+12. A course that was over before its first dose (left, then came back) has no last dose: `since` is None.
+13. `[disease_related]` with `verified = false` acts as if verified; the status is `escalate` whatever its
+    action.
+14. The monitoring condition on ANC reads the lowest ANC of the last day with one, with its comparator.
+15. After urgency, wait and patient id, rows stand by drug and protocol; an unknown wait comes last.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+COLUMNS = {
+    "episodes": (
+        "patient_id", "drug", "protocol", "episode", "onset_on", "recovered_on", "trigger", "anc_nadir",
+        "platelets_nadir", "days_below", "days_to_recovery", "dose_at_onset_mg", "cause",
+    ),
+    "recommendations": (
+        "patient_id", "drug", "protocol", "episode", "decided_on", "action", "dose_mg", "clause", "certainty",
+    ),
+    "worklist": (
+        "patient_id", "drug", "protocol", "status", "dose_mg", "since", "last_anc", "last_anc_on",
+        "next_lab_due_on", "certainty",
+    ),
+}  # fmt: skip
+URGENCY = (
+    "hold", "discontinue", "check_cause", "escalate", "reduce", "review", "no_result", "cannot_tell",
+    "overdue", "resume", "keep_holding", "no_protocol", "watch", "continue", "off_drug",
+)  # fmt: skip
+CONDITIONS = ("episode", "days_to_recovery", "days_below", "anc_nadir", "platelets_nadir", "cause")
+WITHDRAWN = ("entered-in-error", "cancelled")
+CELL_COUNTS = ("anc", "wbc", "platelets", "granulocytes")
+CAUSES = {"disease": "disease", "malignancy": "disease", "treatment": "treatment", "drug": "treatment"}
+LAPSE_DAYS = 90
+OVERDUE_DAYS = 3
+COMPARATOR_RANK = {"<": 0, "": 1, ">": 2}
+
+
+@dataclass
+class Answer:
+    """The three tables, as lists of dicts with exactly the keys of COLUMNS."""
+
+    episodes: list = field(default_factory=list)
+    recommendations: list = field(default_factory=list)
+    worklist: list = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Count:
+    """A reported number with its comparator (`<`, `>` or empty)."""
+
+    value: float
+    comparator: str = ""
+
+
+@dataclass
+class Draw:
+    """One patient-day: every standing ANC and platelet result of that day."""
+
+    day: date
+    anc: list = field(default_factory=list)
+    platelets: list = field(default_factory=list)
+
+
+@dataclass
+class Episode:
+    number: int
+    onset: date
+    trigger: str
+    recovery: date | None = None
+    draws: list = field(default_factory=list)
+    cause: str | None = None
+    cause_day: date | None = None
+    dose_at_onset: float | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a recovery clause gives: action, dose in mg or None, 1-based clause or None, certainty."""
+
+    action: str
+    dose: float | None
+    clause: int | None
+    certainty: str
+
+
+@dataclass
+class Course:
+    """One patient's time on one drug under one protocol, with what is known of it at `as_of`."""
+
+    patient_id: str
+    protocol: dict
+    exposures: list
+    as_of: date
+    start: date
+    over: date | None = None
+    draws: list = field(default_factory=list)
+    episodes: list = field(default_factory=list)
+    decisions: dict = field(default_factory=dict)
+
+    @property
+    def key(self):
+        return {"patient_id": self.patient_id, "drug": self.protocol["drug"], "protocol": self.protocol["id"]}
+
+    @property
+    def last_day(self):
+        """The last day the course reads: `as_of`, or the day it was over."""
+        return self.as_of if self.over is None else min(self.over, self.as_of)
+
+
+# ---------------------------------------------------------------- conditions
+
+
+def read_condition(text):
+    """`"<= 7"` as (`<=`, 7.0); a bare number or its text means equal."""
+    if isinstance(text, (int, float)):
+        return "=", float(text)
+    stripped = text.strip()
+    for operator in ("<=", ">=", "<", ">", "="):
+        if stripped.startswith(operator):
+            return operator, float(stripped[len(operator) :])
+    return "=", float(stripped)
+
+
+def number_meets(number, condition):
+    operator, limit = read_condition(condition)
+    if operator == "<":
+        return number < limit
+    if operator == "<=":
+        return number <= limit
+    if operator == ">":
+        return number > limit
+    if operator == ">=":
+        return number >= limit
+    return number == limit
+
+
+def count_meets(count, condition):
+    """A count against a condition; with a comparator, every number it may stand for must meet it."""
+    operator, limit = read_condition(condition)
+    if count.comparator == "<":
+        return operator in ("<", "<=") and count.value <= limit
+    if count.comparator == ">":
+        return operator in (">", ">=") and count.value >= limit
+    return number_meets(count.value, condition)
+
+
+def any_meets_hold(counts, threshold):
+    return any(count_meets(count, threshold["hold"]) for count in counts)
+
+
+def all_meet_resume(counts, threshold):
+    """Whether the counts of one day are recovered; no counts at all (never measured) are not."""
+    return bool(counts) and all(count_meets(count, threshold["resume"]) for count in counts)
+
+
+def lowest(counts):
+    if not counts:
+        return None
+    return min(counts, key=lambda count: (count.value, COMPARATOR_RANK[count.comparator]))
+
+
+# ---------------------------------------------------------------- results
+
+
+def standing_results(labs, as_of):
+    """The winning version of every result collected and reported by `as_of`, unless it is withdrawn."""
+    versions = {}
+    for lab in labs:
+        if reported_at(lab).date() > as_of or lab["collected_at"].date() > as_of:
+            continue
+        key = (
+            lab["patient_id"],
+            lab["analyte"],
+            lab["collected_at"],
+            lab.get("specimen") or None,
+            is_derived(lab),
+        )
+        versions.setdefault(key, []).append(lab)
+
+    winners = []
+    for rows in versions.values():
+        latest = max(reported_at(row) for row in rows)
+        usable = [row for row in rows if reported_at(row) == latest and row.get("status") not in WITHDRAWN]
+        if usable:
+            winners.append(min(usable, key=lambda row: (row["value"], COMPARATOR_RANK[comparator_of(row)])))
+
+    measured = {
+        (row["patient_id"], row["collected_at"])
+        for row in winners
+        if row["analyte"] == "anc" and not is_derived(row)
+    }
+    standing = []
+    for row in winners:
+        replaced = row["analyte"] == "anc" and is_derived(row)
+        if replaced and (row["patient_id"], row["collected_at"]) in measured:
+            continue
+        standing.append(row)
+    return standing
+
+
+def reported_at(lab):
+    return lab.get("reported_at") or lab["collected_at"]
+
+
+def comparator_of(lab):
+    return lab.get("comparator") or ""
+
+
+def is_derived(lab):
+    return bool(lab.get("derived"))
+
+
+def draws_of(results, first_day, last_day):
+    """Days with an ANC or a platelet result, in order, from `first_day` to `last_day`, both included."""
+    by_day = {}
+    for row in results:
+        day = row["collected_at"].date()
+        if row["analyte"] not in ("anc", "platelets") or not first_day <= day <= last_day:
+            continue
+        draw = by_day.setdefault(day, Draw(day))
+        counts = draw.anc if row["analyte"] == "anc" else draw.platelets
+        counts.append(Count(row["value"], comparator_of(row)))
+    return [by_day[day] for day in sorted(by_day)]
+
+
+# ---------------------------------------------------------------- doses
+
+
+def protocol_of(exposure, protocols):
+    """The protocol that the exposure names by id or setting, or the drug's default; None where none fits."""
+    same_drug = [protocol for protocol in protocols if protocol["drug"] == exposure["drug"]]
+    setting = exposure.get("setting")
+    if not setting:
+        return next((protocol for protocol in same_drug if protocol.get("default")), None)
+    for key in ("id", "setting"):
+        for protocol in same_drug:
+            if protocol[key] == setting:
+                return protocol
+    return None
+
+
+def dose_on(exposures, day):
+    """The highest dose of the exposures that cover the day; 0 where none does."""
+    doses = [
+        exposure["dose_mg"]
+        for exposure in exposures
+        if exposure["start_on"] <= day and (exposure["end_on"] is None or day <= exposure["end_on"])
+    ]
+    return max(doses, default=0.0)
+
+
+def last_dose_day(exposures, until):
+    """The last day, not later than `until`, with a dose above 0; None where there is none."""
+    days = []
+    for exposure in exposures:
+        if exposure["dose_mg"] > 0 and exposure["start_on"] <= until:
+            days.append(until if exposure["end_on"] is None else min(exposure["end_on"], until))
+    return max(days, default=None)
+
+
+def day_over(exposures, patient, as_of):
+    """The first day that ended the course by `as_of`: discontinued, died or left; None while it goes on."""
+    days = []
+    for exposure in exposures:
+        end_on = exposure["end_on"]
+        if exposure.get("end_reason") != "discontinued" or end_on is None or end_on > as_of:
+            continue
+        runs_past = [
+            other
+            for other in exposures
+            if other["dose_mg"] > 0 and (other["end_on"] is None or other["end_on"] > end_on)
+        ]
+        if not runs_past:
+            days.append(end_on)
+    for ending in ("died_on", "left_on"):
+        if patient.get(ending) is not None and patient[ending] <= as_of:
+            days.append(patient[ending])
+    return min(days, default=None)
+
+
+# ---------------------------------------------------------------- courses and episodes
+
+
+def courses_of(exposures, results, events, patients, protocols, as_of):
+    grouped = {}
+    for exposure in exposures:
+        if exposure["start_on"] > as_of:
+            continue
+        protocol = protocol_of(exposure, protocols)
+        if protocol is None:
+            continue
+        rows = grouped.setdefault((exposure["patient_id"], protocol["id"]), (protocol, []))[1]
+        rows.append(exposure)
+
+    courses = []
+    for (patient_id, _), (protocol, rows) in grouped.items():
+        given = [row["start_on"] for row in rows if row["dose_mg"] > 0]
+        if not given:
+            continue
+        patient = next((row for row in patients if row["patient_id"] == patient_id), {})
+        course = Course(patient_id, protocol, rows, as_of, min(given), day_over(rows, patient, as_of))
+        own_results = [row for row in results if row["patient_id"] == patient_id]
+        course.draws = draws_of(own_results, course.start, course.last_day)
+        course.episodes = episodes_of(course)
+        own_events = [row for row in events if row["patient_id"] == patient_id]
+        for episode in course.episodes:
+            find_cause(course, episode, own_events)
+            if episode.recovery is not None:
+                course.decisions[episode.number] = decide(course, episode)
+        courses.append(course)
+    return courses
+
+
+def carried_states(course):
+    """For every draw: the draw, the analytes carried as low, and whether the draw is recovered."""
+    protocol = course.protocol
+    anc, platelets = [], []
+    states = []
+    for draw in course.draws:
+        anc = draw.anc or anc
+        platelets = draw.platelets or platelets
+        low = []
+        if any_meets_hold(anc, protocol["anc"]):
+            low.append("anc")
+        if "platelets" in protocol and any_meets_hold(platelets, protocol["platelets"]):
+            low.append("platelets")
+        recovered = all_meet_resume(anc, protocol["anc"])
+        if "platelets" in protocol:
+            recovered = recovered and all_meet_resume(platelets, protocol["platelets"])
+        states.append((draw, low, recovered))
+    return states
+
+
+def episodes_of(course):
+    episodes = []
+    current = None
+    for draw, low, recovered in carried_states(course):
+        if current is None and low:
+            trigger = "both" if len(low) == 2 else low[0]
+            current = Episode(len(episodes) + 1, draw.day, trigger, draws=[draw])
+            dose_day = last_dose_day(course.exposures, draw.day)
+            current.dose_at_onset = dose_on(course.exposures, dose_day)
+            episodes.append(current)
+        elif current is not None:
+            current.draws.append(draw)
+            if recovered:
+                current.recovery = draw.day
+                current = None
+    return episodes
+
+
+def find_cause(course, episode, events):
+    """The last known cause dated within the episode; of two on one day, disease."""
+    last_day = episode.recovery or course.last_day
+    for event in events:
+        cause = CAUSES.get(event["value"]) if event["kind"] == "cytopenia_cause" else None
+        day = event["occurred_at"].date()
+        if cause is None or not episode.onset <= day <= last_day:
+            continue
+        later = episode.cause_day is None or day > episode.cause_day
+        if later or (day == episode.cause_day and cause == "disease"):
+            episode.cause, episode.cause_day = cause, day
+
+
+# ---------------------------------------------------------------- clocks and decision
+
+
+def nadir(episode, analyte):
+    counts = []
+    for draw in episode.draws:
+        counts.extend(draw.anc if analyte == "anc" else draw.platelets)
+    return lowest(counts)
+
+
+def low_runs(course, episode):
+    """Unbroken runs of days with a low ANC: (first day, last day, day of the next ANC or None)."""
+    runs = []
+    first = last = None
+    for draw in episode.draws:
+        if not draw.anc:
+            continue
+        if any_meets_hold(draw.anc, course.protocol["anc"]):
+            first = first or draw.day
+            last = draw.day
+        elif first is not None:
+            runs.append((first, last, draw.day))
+            first = last = None
+    if first is not None:
+        runs.append((first, last, None))
+    return runs
+
+
+def days_below(course, episode, shortest=False):
+    lengths = [0]
+    for first, last, following in low_runs(course, episode):
+        if following is None:
+            end = last
+        elif shortest:
+            end = last + timedelta(days=1)
+        else:
+            end = following
+        lengths.append((end - first).days)
+    return max(lengths)
+
+
+def days_to_recovery(episode):
+    return None if episode.recovery is None else (episode.recovery - episode.onset).days
+
+
+def shortest_days_to_recovery(course, episode):
+    """The day after the last draw that measured an analyte short of its resume threshold, from the onset."""
+    last_short = episode.onset
+    for draw in episode.draws:
+        short = draw.anc and not all_meet_resume(draw.anc, course.protocol["anc"])
+        if "platelets" in course.protocol and draw.platelets:
+            short = short or not all_meet_resume(draw.platelets, course.protocol["platelets"])
+        if short:
+            last_short = draw.day
+    return (last_short + timedelta(days=1) - episode.onset).days
+
+
+def clause_fits(clause, facts):
+    for name in CONDITIONS:
+        if name not in clause:
+            continue
+        fact = facts[name]
+        if fact is None:
+            return False
+        if name == "cause":
+            if fact != clause[name]:
+                return False
+        elif isinstance(fact, Count):
+            if not count_meets(fact, clause[name]):
+                return False
+        elif not number_meets(fact, clause[name]):
+            return False
+    return True
+
+
+def choose_clause(course, episode, to_recovery, below):
+    """The 1-based number of the first clause that fits, or None."""
+    facts = {
+        "episode": episode.number,
+        "days_to_recovery": to_recovery,
+        "days_below": below,
+        "anc_nadir": nadir(episode, "anc"),
+        "platelets_nadir": nadir(episode, "platelets"),
+        "cause": episode.cause,
+    }
+    for number, clause in enumerate(course.protocol.get("recovery", []), start=1):
+        if clause_fits(clause, facts):
+            return number
+    return None
+
+
+def decide(course, episode):
+    observed = choose_clause(course, episode, days_to_recovery(episode), days_below(course, episode))
+    shortest = choose_clause(
+        course,
+        episode,
+        shortest_days_to_recovery(course, episode),
+        days_below(course, episode, shortest=True),
+    )
+    certainty = "firm" if observed == shortest else "sparse"
+    if observed is None:
+        return Decision("review", None, None, certainty)
+
+    clause = course.protocol["recovery"][observed - 1]
+    review = Decision("review", None, observed, certainty)
+    if not clause.get("verified", True):
+        return review
+    rule = clause.get("dose")
+    at_onset = episode.dose_at_onset
+    dose = rule
+    if rule == "starting":
+        dose = dose_on(course.exposures, course.start)
+        if at_onset < dose:
+            return review
+    elif rule == "current":
+        dose = at_onset
+    elif rule == "next_level":
+        lower = [level for level in course.protocol.get("dose_levels_mg", []) if level < at_onset]
+        if not lower:
+            return review
+        dose = max(lower)
+    return Decision(clause["action"], dose, observed, certainty)
+
+
+# ---------------------------------------------------------------- tables
+
+
+def episode_row(course, episode):
+    anc_nadir, platelets_nadir = nadir(episode, "anc"), nadir(episode, "platelets")
+    return {
+        **course.key,
+        "episode": episode.number,
+        "onset_on": episode.onset,
+        "recovered_on": episode.recovery,
+        "trigger": episode.trigger,
+        "anc_nadir": None if anc_nadir is None else anc_nadir.value,
+        "platelets_nadir": None if platelets_nadir is None else platelets_nadir.value,
+        "days_below": days_below(course, episode),
+        "days_to_recovery": days_to_recovery(episode),
+        "dose_at_onset_mg": episode.dose_at_onset,
+        "cause": episode.cause,
+    }
+
+
+def recommendation_rows(course, episode):
+    protocol = course.protocol
+
+    def row(day, action, dose, clause=None, certainty="firm"):
+        return {
+            **course.key,
+            "episode": episode.number,
+            "decided_on": day,
+            "action": action,
+            "dose_mg": dose,
+            "clause": clause,
+            "certainty": certainty,
+        }
+
+    rows = []
+    if protocol.get("cause_required"):
+        rows.append(row(episode.onset, "check_cause", None))
+    else:
+        rows.append(row(episode.onset, "hold", 0.0))
+
+    if episode.cause == "disease" and "disease_related" in protocol:
+        related = protocol["disease_related"]
+        rows.append(row(episode.cause_day, related["action"], related.get("dose")))
+    elif episode.cause == "treatment" and protocol.get("cause_required"):
+        rows.append(row(episode.cause_day, "hold", 0.0))
+
+    if episode.recovery is not None:
+        decision = course.decisions[episode.number]
+        rows.append(
+            row(episode.recovery, decision.action, decision.dose, decision.clause, decision.certainty)
+        )
+    return rows
+
+
+def last_anc_draw(draws):
+    with_anc = [draw for draw in draws if draw.anc]
+    return with_anc[-1] if with_anc else None
+
+
+def next_lab_due(course):
+    """The day the schedule asks for the next count; None without a schedule or where no line of it fits."""
+    last = last_anc_draw(course.draws)
+    anchor = course.start if last is None else last.day
+    day_of_course = (anchor - course.start).days
+    for line in course.protocol.get("monitoring", []):
+        if "anc" in line and (last is None or not count_meets(lowest(last.anc), line["anc"])):
+            continue
+        if "until_day" in line and day_of_course > line["until_day"]:
+            continue
+        return anchor + timedelta(days=line["every_days"])
+    return None
+
+
+def off_drug_since(course):
+    last = last_dose_day(course.exposures, course.last_day)
+    return None if last is None else last + timedelta(days=1)
+
+
+def watch_since(states):
+    """The first draw of the unbroken row of draws short of resume that ends with the last draw."""
+    since = None
+    for draw, _, recovered in reversed(states):
+        if recovered:
+            break
+        since = draw.day
+    return since
+
+
+def open_episode_status(course, episode, given):
+    """(status, dose, since, certainty) while the last episode is open."""
+    protocol = course.protocol
+    if protocol.get("cause_required") and episode.cause is None:
+        return "check_cause", None, episode.onset, "firm"
+    if episode.cause == "disease" and "disease_related" in protocol:
+        return "escalate", protocol["disease_related"].get("dose"), episode.onset, "firm"
+    if given > 0:
+        return "hold", 0.0, episode.onset, "firm"
+    return "keep_holding", 0.0, episode.onset, "firm"
+
+
+def closed_episode_status(course, episode, given, recovered):
+    """(status, dose, since, certainty) that the last, recovered episode still decides, or None."""
+    decision = course.decisions[episode.number]
+    last_given = last_dose_day(course.exposures, course.as_of)
+    stands = (decision.dose, episode.recovery, decision.certainty)
+    if last_given <= episode.recovery:
+        if (course.as_of - episode.recovery).days > LAPSE_DAYS:
+            return "off_drug", None, off_drug_since(course), None
+        if not recovered:
+            return "keep_holding", 0.0, episode.onset, None
+        return (decision.action, *stands)
+    if given > 0 and decision.action == "discontinue":
+        return ("discontinue", *stands)
+    if decision.action == "reduce" and decision.dose is not None and given > decision.dose:
+        return ("reduce", *stands)
+    return None
+
+
+def status_of(course, due):
+    """(status, dose, since, certainty): the first line of the worklist's table that applies."""
+    if course.over is not None:
+        return "off_drug", None, off_drug_since(course), None
+    given = dose_on(course.exposures, course.as_of)
+    states = carried_states(course)
+    recovered = bool(states) and states[-1][2]
+    if course.episodes:
+        episode = course.episodes[-1]
+        if episode.recovery is None:
+            return open_episode_status(course, episode, given)
+        decided = closed_episode_status(course, episode, given, recovered)
+        if decided is not None:
+            return decided
+    if given <= 0:
+        return "off_drug", None, off_drug_since(course), None
+    if not any(draw.anc for draw in course.draws):
+        return "no_result", None, course.start, None
+    if "platelets" in course.protocol and not any(draw.platelets for draw in course.draws):
+        return "cannot_tell", None, course.start, None
+    if due is not None and (course.as_of - due).days > OVERDUE_DAYS:
+        return "overdue", None, due, None
+    if not recovered:
+        return "watch", None, watch_since(states), None
+    return "continue", None, course.start, None
+
+
+def patient_last_anc(results, patient_id, as_of):
+    own = [row for row in results if row["patient_id"] == patient_id]
+    draw = last_anc_draw(draws_of(own, date.min, as_of))
+    if draw is None:
+        return {"last_anc": None, "last_anc_on": None}
+    return {"last_anc": lowest(draw.anc).value, "last_anc_on": draw.day}
+
+
+def course_worklist_row(course, results):
+    due = next_lab_due(course)
+    status, dose, since, certainty = status_of(course, due)
+    return {
+        **course.key,
+        "status": status,
+        "dose_mg": dose,
+        "since": since,
+        **patient_last_anc(results, course.patient_id, course.as_of),
+        "next_lab_due_on": due,
+        "certainty": certainty,
+    }
+
+
+def no_protocol_rows(courses, results, exposures, as_of):
+    first_seen = {}
+    seen = [
+        (row["patient_id"], row["collected_at"].date()) for row in results if row["analyte"] in CELL_COUNTS
+    ]
+    seen += [(row["patient_id"], row["start_on"]) for row in exposures if row["start_on"] <= as_of]
+    for patient_id, day in seen:
+        first_seen[patient_id] = min(day, first_seen.get(patient_id, day))
+    in_course = {course.patient_id for course in courses}
+    return [
+        {
+            "patient_id": patient_id,
+            "drug": None,
+            "protocol": None,
+            "status": "no_protocol",
+            "dose_mg": None,
+            "since": since,
+            **patient_last_anc(results, patient_id, as_of),
+            "next_lab_due_on": None,
+            "certainty": None,
+        }
+        for patient_id, since in first_seen.items()
+        if patient_id not in in_course
+    ]
+
+
+def urgency_order(row):
+    return (
+        URGENCY.index(row["status"]),
+        row["since"] or date.max,
+        row["patient_id"],
+        row["drug"] or "",
+        row["protocol"] or "",
+    )
+
+
+def default_as_of(labs, exposures):
+    """The last day with a result, usable or not, or the start of an exposure; None without either."""
+    days = [lab["collected_at"].date() for lab in labs] + [exposure["start_on"] for exposure in exposures]
+    return max(days, default=None)
+
+
+def evaluate(labs, exposures, events=(), patients=(), protocols=(), as_of=None):
+    """The three tables at `as_of` as an Answer: the worklist by urgency, the others by course."""
+    if as_of is None:
+        as_of = default_as_of(labs, exposures)
+    if as_of is None:
+        return Answer()
+    results = standing_results(labs, as_of)
+    courses = courses_of(exposures, results, events or (), patients or (), protocols, as_of)
+    courses.sort(key=lambda course: tuple(course.key.values()))
+
+    answer = Answer()
+    for course in courses:
+        for episode in course.episodes:
+            answer.episodes.append(episode_row(course, episode))
+            answer.recommendations.extend(recommendation_rows(course, episode))
+        answer.worklist.append(course_worklist_row(course, results))
+    answer.worklist.extend(no_protocol_rows(courses, results, exposures, as_of))
+    answer.worklist.sort(key=urgency_order)
+    return answer
+
+
+# ---------------------------------------------------------------- comparing
+
+
+def plain(value):
+    """One cell as None, text, `date` or float, whatever library it came from; empty text and NaN are None."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return None
+    if hasattr(value, "to_pydatetime"):
+        value = value.to_pydatetime()
+    elif hasattr(value, "item"):
+        value = value.item()
+    if value is None or value == "":
+        return None
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, (date, str)):
+        return value
+    number = float(value)
+    return None if number != number else number
+
+
+def as_rows(table, records, ordered=False):
+    """`records` of the named table as tuples in the order of COLUMNS, to compare two programs.
+
+    `records` is a list of dicts or a pandas frame; a column beyond COLUMNS is left out, a missing one raises.
+    Sorted (None first) unless `ordered` keeps the order they came in.
+    """
+    if hasattr(records, "to_dict"):
+        records = records.to_dict("records")
+    rows = [tuple(plain(record[column]) for column in COLUMNS[table]) for record in records]
+    if ordered:
+        return rows
+    return sorted(rows, key=lambda row: [(cell is not None, str(type(cell)), cell or 0) for cell in row])

@@ -1,0 +1,283 @@
+"""The patient's figure: what must be on it, whatever the data."""
+
+import json
+from datetime import date
+from types import SimpleNamespace
+
+import pandas
+import pytest
+
+from leuko.facts import read_rows
+from leuko.figures import labels, patient_figure
+from leuko.figures.palette import PALETTE
+
+AS_OF = date(2026, 3, 31)
+COUNTS = [
+    "analyte", "drawn_on", "collected_at", "reported_at", "value", "comparator", "status", "derived", "raw_value",
+    "raw_unit", "specimen", "source", "used", "grade",
+]
+DOSES = ["drug", "setting", "protocol", "dose_mg", "dose_unit", "start_on", "end_on", "end_reason", "source"]
+EPISODES = ["drug", "protocol", "episode", "onset_on", "recovered_on", "trigger", "anc_nadir", "cause"]
+DECISIONS = ["drug", "protocol", "episode", "decided_on", "action", "dose_mg", "clause", "certainty", "why"]
+THRESHOLDS = [
+    "protocol", "analyte", "hold_operator", "hold", "resume_operator", "resume", "verified", "source",
+]
+EVENTS = ["kind", "value", "occurred_at", "source"]
+WORKLIST = ["patient_id", "drug", "protocol", "dose_unit"]
+
+
+def frame(columns, rows, days=()):
+    made = pandas.DataFrame(rows, columns=columns)
+    return made.assign(**{day: pandas.to_datetime(made[day]) for day in days})
+
+
+def count(analyte, at, value, comparator="", used=True, status="final", derived=False, grade=None):
+    raw = f"{comparator}{value / 1000:g}"
+    return [
+        analyte, at[:10], at, at, float(value), comparator, status, derived, raw, "10*9/L", None, "labs.csv row 7",
+        used, grade,
+    ]
+
+
+def patient(counts=(), doses=(), episodes=(), decisions=(), thresholds=(), events=(), worklist=()):
+    """The frames of one patient, as the store gives them."""
+    return SimpleNamespace(
+        about={"patient_id": "SIM-001"},
+        counts=frame(COUNTS, list(counts), ["drawn_on", "collected_at", "reported_at"]),
+        doses=frame(DOSES, list(doses), ["start_on", "end_on"]),
+        episodes=frame(EPISODES, list(episodes), ["onset_on", "recovered_on"]),
+        recommendations=frame(DECISIONS, list(decisions), ["decided_on"]),
+        thresholds=frame(THRESHOLDS, list(thresholds)),
+        events=frame(EVENTS, list(events), ["occurred_at"]),
+        worklist=frame(WORKLIST, list(worklist)),
+    )
+
+
+@pytest.fixture
+def treated():
+    """Two episodes on dasatinib, a corrected ANC, an ANC of 0 and one below the range, causes and doses."""
+    days = pandas.date_range("2025-09-01", "2026-03-27", freq="9D")
+    values = [4200, 3900, 3100, 2600, 1900, 1400, 430, 800, 1300, 2400, 2800, 2000, 1500, 900, 420, 0, 100, 700, 1200]
+    counts = [
+        count("anc", f"{day:%Y-%m-%d}T08:10", value, "<" if value == 100 else "", derived=value == 2600, grade=4)
+        for day, value in zip(days, values, strict=False)
+    ]
+    counts += [count("platelets", f"{day:%Y-%m-%d}T08:10", 160_000 - 5000 * i) for i, day in enumerate(days[:20])]
+    counts += [count("wbc", f"{day:%Y-%m-%d}T08:10", 5200 - 100 * i) for i, day in enumerate(days[:20])]
+    counts.append(count("anc", "2025-10-25T08:10", 510, used=False, status="final"))
+    counts += [count("anc", f"2026-03-{day}T09:00", value) for day, value in (("01", 1100), ("20", 460))]
+    protocol = "dasatinib-cp-us"
+    return patient(
+        counts,
+        [
+            ["dasatinib", None, protocol, 100.0, "mg", "2025-09-01", "2025-10-26", "held for counts", "exposures.csv row 3"],
+            ["dasatinib", None, protocol, 0.0, "mg", "2025-10-27", "2025-11-14", None, "exposures.csv row 4"],
+            ["dasatinib", None, protocol, 100.0, "mg", "2025-11-20", "2026-01-09", None, "exposures.csv row 5"],
+            ["dasatinib", None, protocol, 80.0, "mg", "2026-02-20", None, None, "exposures.csv row 6"],
+        ],
+        [
+            ["dasatinib", protocol, 1, "2025-10-25", "2025-11-12", "anc", 430, None],
+            ["dasatinib", protocol, 2, "2026-01-05", "2026-02-10", "anc", 0, "treatment"],
+            ["dasatinib", protocol, 3, "2026-03-20", None, "anc", 460, None],
+        ],
+        [
+            ["dasatinib", protocol, 1, "2025-10-25", "hold", 0.0, None, "firm", "ANC 430 on 25 October 2025 is below 500."],
+            ["dasatinib", protocol, 1, "2025-11-12", "resume", 100.0, 4, "sparse", "Recovered on 12 November 2025."],
+            ["dasatinib", protocol, 2, "2026-01-05", "hold", 0.0, None, "firm", "ANC 420 is below 500."],
+            ["dasatinib", protocol, 2, "2026-02-10", "reduce", 80.0, 3, "firm", "Recovered on 10 February 2026."],
+            ["dasatinib", protocol, 3, "2026-03-20", "hold", 0.0, None, "firm", "ANC 460 is below 500."],
+        ],
+        [
+            [protocol, "anc", "<", 500.0, ">=", 1000.0, True, "https://example.org"],
+            [protocol, "platelets", "<", 50_000.0, ">=", 50_000.0, True, "https://example.org"],
+        ],
+        [
+            ["gcsf", "filgrastim", "2026-01-20", "events.csv row 1"],
+            ["fever", "38.6", "2026-01-19T18:00", "events.csv row 2"],
+            ["infection", "urinary tract", "2026-01-19T15:00", "events.csv row 3"],
+            ["cytopenia_cause", "treatment", "2026-01-25", "events.csv row 4"],
+        ],
+        [["SIM-001", "dasatinib", protocol, "mg"]],
+    )
+
+
+def words(figure):
+    return [note["text"] for note in figure["layout"]["annotations"]]
+
+
+def traces(figure, name):
+    return [trace for trace in figure["data"] if trace["name"] == name]
+
+
+@pytest.mark.parametrize("scale", ["linear", "log"])
+@pytest.mark.parametrize("theme", list(PALETTE))
+def test_bands_are_there_without_any_data(scale, theme):
+    figure = patient_figure(patient(), AS_OF, scale=scale, theme=theme)
+    fills = [shape.get("fillcolor") for shape in figure["layout"]["shapes"]]
+    for band in read_rows("bands"):
+        assert band["words"] in words(figure)
+        assert PALETTE[theme][f"{band['tone']}_band"] in fills
+    assert "as of 31 March 2026" in words(figure)
+
+
+def test_bands_are_500_and_1000_and_lie_below_the_data():
+    figure = patient_figure(patient(), AS_OF)
+    bands = [shape for shape in figure["layout"]["shapes"] if shape["type"] == "rect"]
+    assert [(band["y0"], band["y1"]) for band in bands] == [(0, 500), (500, 1000)]
+    assert {band["layer"] for band in bands} == {"below"}
+    assert {band["yref"] for band in bands} == {"y"}
+
+
+def test_one_count_alone_is_drawn():
+    figure = patient_figure(patient([count("anc", "2026-03-01T08:10", 430, grade=4)]), AS_OF)
+    (anc,) = traces(figure, "ANC")
+    assert anc["y"] == [430]
+    said = list(anc["customdata"])[0]
+    for piece in ("ANC 430 cells/µL", "reported as 0.43 10*9/L", "1 March 2026, 08:10", "CTCAE v5.0: grade 4", "row 7"):
+        assert piece in said
+
+
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_figure_is_plain_json(treated, scale):
+    figure = patient_figure(treated, AS_OF, scale=scale)
+    listed = json.loads(json.dumps(figure, default=list, allow_nan=False))
+    assert listed["layout"]["uirevision"] == "SIM-001"
+
+
+def test_zero_is_drawn_on_a_log_axis_below_every_count(treated):
+    axis_of = patient_figure(treated, AS_OF, scale="log")
+    (anc,) = traces(axis_of, "ANC")
+    axis = axis_of["layout"]["yaxis"]
+    assert axis["ticktext"][0] == "0"
+    assert min(anc["y"]) == axis["tickvals"][0] < 100
+    assert 10 ** axis["range"][0] < min(anc["y"])
+    assert any("0 is drawn on the bottom line" in text for text in words(axis_of))
+
+
+@pytest.mark.parametrize("lowest", [1, 10, 100, 430, 5000])
+def test_no_count_above_zero_falls_on_the_line_of_zero(lowest):
+    counts = [count("anc", "2026-03-01", 0), count("anc", "2026-03-08", lowest)]
+    (anc,) = traces(patient_figure(patient(counts), AS_OF, scale="log"), "ANC")
+    assert anc["y"][0] < anc["y"][1] == lowest
+
+
+def test_superseded_versions_are_hollow_and_say_so(treated):
+    (unused,) = traces(patient_figure(treated, AS_OF), "ANC, not used")
+    assert unused["y"] == [510]
+    assert unused["mode"] == "markers"
+    assert unused["marker"]["symbol"].endswith("-open")
+    assert "Not used" in list(unused["customdata"])[0]
+
+
+def test_a_comparator_shows_in_shape_words_and_hover(treated):
+    (anc,) = traces(patient_figure(treated, AS_OF), "ANC")
+    place = anc["y"].index(100)
+    assert anc["marker"]["symbol"][place] == "triangle-down"
+    assert anc["text"][place] == "&lt;100"
+    assert "ANC &lt;100 cells/µL" in list(anc["customdata"])[place]
+
+
+def test_derived_counts_say_so(treated):
+    (anc,) = traces(patient_figure(treated, AS_OF), "ANC")
+    assert "derived, not measured" in list(anc["customdata"])[anc["y"].index(2600)]
+
+
+def test_thresholds_are_lines_only_where_they_differ_from_the_bands(treated):
+    said = words(patient_figure(treated, AS_OF))
+    assert "Hold below 50,000<br>Resume at least 50,000" in said
+    assert not any("Resume at least 1,000" in text for text in said)
+    treated.thresholds.loc[0, ["resume", "verified"]] = [750, False]
+    assert "Resume at least 750 (not verified)" in words(patient_figure(treated, AS_OF))
+
+
+def test_labels_at_the_edge_never_touch():
+    protocol = ["mercaptopurine-anc", "anc", "<", 600.0, ">=", 750.0, True, None]
+    high = patient([count("anc", "2026-03-01", 30_000)], thresholds=[protocol])
+    figure = patient_figure(high, AS_OF)
+    height = 360
+    low, top = figure["layout"]["yaxis"]["range"]
+    edge = [note for note in figure["layout"]["annotations"] if note["yref"] == "y"]
+    centres = sorted((note["y"] - low) / (top - low) * height + note["yshift"] for note in edge)
+    assert len(centres) == 4
+    assert all(b - a >= labels.LINE - 0.01 for a, b in zip(centres, centres[1:], strict=False))
+
+
+def test_labels_that_do_not_fit_give_way():
+    assert labels.fitting([0, 20, 300], ["episode 1", "episode 2", "episode 3"], ["1", "2", "3"]) == [
+        "", "episode 2", "episode 3",
+    ]
+    assert labels.fitting([0, 30, 60], ["episode 1", "episode 2", "episode 3"], ["1", "2", "3"]) == [
+        "1", "2", "episode 3",
+    ]
+    assert labels.fitting([], []) == []
+
+
+def test_episodes_are_shaded_and_named_the_open_one_to_the_day_shown(treated):
+    figure = patient_figure(treated, AS_OF)
+    shaded = [shape for shape in figure["layout"]["shapes"] if shape["xref"] == "x" and shape["type"] == "rect"]
+    assert [shape["x0"][:10] for shape in shaded] == ["2025-10-25", "2026-01-05", "2026-03-20"]
+    assert [shape["x1"][:10] for shape in shaded] == ["2025-11-12", "2026-02-10", "2026-03-31"]
+    assert {"episode 1", "episode 2", "episode 3"} <= set(words(figure))
+
+
+def test_decisions_name_the_action_and_their_clause(treated):
+    (row,) = [trace for trace in traces(patient_figure(treated, AS_OF), "dasatinib") if "markers" in trace["mode"]]
+    assert row["text"][-2:] == [" Reduce 80 mg", " Hold"]
+    assert "clause 3 of dasatinib-cp-us" in row["customdata"][3]
+
+
+def test_dose_steps_break_where_no_dose_is_recorded_and_keep_the_held_days(treated):
+    figure = patient_figure(treated, AS_OF)
+    (steps,) = [trace for trace in traces(figure, "dasatinib") if trace["mode"] == "lines"]
+    assert steps["y"] == [100, 100, 100, 0, 0, None, 100, 100, None, 80, 80, None]
+    assert steps["x"][1][:10] == steps["x"][3][:10] == "2025-10-27"
+    (held,) = traces(figure, "dasatinib, held")
+    assert held["y"] == [0, 0, None]
+    assert "held" in traces(figure, "dasatinib, labels")[0]["text"]
+
+
+def test_every_drug_has_a_strip_of_its_own(treated):
+    other = ["methotrexate", None, None, 20.0, "mg", "2025-10-01", "2025-10-01", None, "exposures.csv row 9"]
+    treated.doses.loc[len(treated.doses)] = [*other[:5], pandas.Timestamp(other[5]), pandas.Timestamp(other[6]), *other[7:]]
+    assert {"<b>dasatinib, mg a day</b>", "<b>methotrexate, mg a day</b>"} <= set(words(patient_figure(treated, AS_OF)))
+
+
+def test_events_stand_in_rows_named_in_words(treated):
+    figure = patient_figure(treated, AS_OF)
+    rows = next(axis["ticktext"] for name, axis in figure["layout"].items() if name.startswith("yaxis") and "G-CSF" in axis.get("ticktext", ()))
+    assert rows == ["G-CSF", "cause", "fever", "infection"]
+
+
+def test_panels_never_overlap_and_share_the_time_axis(treated):
+    figure = patient_figure(treated, AS_OF)
+    domains = [axis["domain"] for name, axis in figure["layout"].items() if name.startswith("yaxis")]
+    assert all(lower[1] < upper[0] for upper, lower in zip(domains, domains[1:], strict=False))
+    assert domains[0][1] == 1 and domains[-1][0] >= 0
+    assert {trace["xaxis"] for trace in figure["data"]} == {"x"}
+
+
+def test_twenty_years_of_counts():
+    days = pandas.date_range("2006-03-31", "2026-03-30", freq="7D")
+    counts = [count("anc", f"{day:%Y-%m-%d}", 400 + 37 * i % 3000) for i, day in enumerate(days)]
+    figure = patient_figure(patient(counts), AS_OF)
+    assert len(traces(figure, "ANC")[0]["y"]) == len(days)
+    assert figure["layout"]["xaxis"]["range"][0] < "2006-03-31"
+
+
+def test_text_from_the_record_is_never_markup(treated):
+    treated.events.loc[0, "value"] = "<a href='https://example.org'>filgrastim</a>"
+    figure = patient_figure(treated, AS_OF)
+    (row,) = traces(figure, "G-CSF")
+    assert "<a" not in row["customdata"][0]
+    assert "<a" not in row["text"][0]
+
+
+def test_zoom_in_time_survives_another_scale_and_theme(treated):
+    drawn = [patient_figure(treated, AS_OF, scale=scale, theme=theme)["layout"] for scale, theme in [("linear", "light"), ("log", "dark")]]
+    assert drawn[0]["xaxis"]["uirevision"] == drawn[1]["xaxis"]["uirevision"]
+    assert drawn[0]["yaxis"]["uirevision"] != drawn[1]["yaxis"]["uirevision"]
+
+
+def test_another_scale_is_refused(treated):
+    with pytest.raises(ValueError, match="linear or log"):
+        patient_figure(treated, AS_OF, scale="root")
