@@ -16,14 +16,21 @@ def read_rows(name: str) -> tuple[dict[str, str], ...]:
         return tuple(csv.DictReader(file))
 
 
-def write_facts(con: duckdb.DuckDBPyConnection) -> None:
-    """Write what the rule reads beside protocols: `limits` (one row) and `statuses`, as temporary tables."""
+def write_facts(con: duckdb.DuckDBPyConnection, *, temporary: bool = True) -> None:
+    """Write what the rule reads beside protocols: `limits`, one row with a column each, and `statuses`."""
+    kind = "TEMP TABLE" if temporary else "TABLE"
     limits = ", ".join(f"{row['value']} AS {row['name']}" for row in read_rows("limits"))
-    con.execute(f"CREATE OR REPLACE TEMP TABLE limits AS SELECT {limits}")
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE statuses "
-        "(status TEXT, urgency INTEGER, word TEXT, to_do TEXT, tone TEXT, icon TEXT)"
-    )
-    con.executemany(
-        "INSERT INTO statuses VALUES (?, ?, ?, ?, ?, ?)", [list(row.values()) for row in read_rows("statuses")]
-    )
+    con.execute(f"CREATE OR REPLACE {kind} limits AS SELECT {limits}")
+    write_rows(con, kind, "statuses", "status TEXT, urgency INTEGER, word TEXT, to_do TEXT, tone TEXT, icon TEXT")
+
+
+def write_grades(con: duckdb.DuckDBPyConnection) -> None:
+    """Write the CTCAE cuts as the table `grades`; counts in cells/µL, `below` a count or `lln`."""
+    columns = "version TEXT, analyte TEXT, grade INTEGER, at_least DOUBLE, below TEXT, published TEXT, source TEXT"
+    write_rows(con, "TABLE", "grades", columns)
+
+
+def write_rows(con: duckdb.DuckDBPyConnection, kind: str, name: str, columns: str) -> None:
+    con.execute(f"CREATE OR REPLACE {kind} {name} ({columns})")
+    rows = [[cell or None for cell in row.values()] for row in read_rows(name)]
+    con.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(rows[0]))})", rows)

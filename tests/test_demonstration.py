@@ -127,9 +127,22 @@ def test_readme_counts_the_rows():
     assert documented(r"^\| `(\w+)\.csv` \| ([\d,]+) \|") == {name: len(rows(name)) for name in NAMES}
 
 
-def test_bad_rows_are_set_aside(answer):
-    assert len(answer.rejected) == 15
-    assert answer.rejected["reason"].nunique() >= 8
+def test_bad_rows_are_set_aside_each_for_its_reason(answer):
+    reasons = Counter(zip(answer.rejected["kind"], answer.rejected["reason"], strict=True))
+    unmatched = sum(exposure["drug"] == "hydroxyurea" for exposure in rows("exposures"))
+    assert reasons == {
+        ("labs", "unit missing"): 2,
+        ("labs", "unit unknown"): 2,
+        ("labs", "percentage under a count"): 1,
+        ("labs", "not a number"): 2,
+        ("labs", "negative"): 2,
+        ("labs", "implausible"): 1,
+        ("labs", "no patient"): 1,
+        ("labs", "no date"): 1,
+        ("exposures", "no patient"): 1,
+        ("exposures", "ends before it starts"): 2,
+        ("exposures", "no protocol for hydroxyurea"): unmatched,
+    }
 
 
 def test_readme_counts_the_statuses_of_the_last_day(answer):

@@ -1,5 +1,6 @@
 """The patient's figure: what must be on it, whatever the data."""
 
+import itertools
 import json
 from datetime import date
 from types import SimpleNamespace
@@ -13,29 +14,63 @@ from leuko.figures.palette import PALETTE
 
 AS_OF = date(2026, 3, 31)
 COUNTS = [
-    "analyte", "drawn_on", "collected_at", "reported_at", "value", "comparator", "status", "derived", "raw_value",
-    "raw_unit", "specimen", "source", "used", "grade",
+    "analyte",
+    "drawn_on",
+    "collected_at",
+    "reported_at",
+    "value",
+    "comparator",
+    "status",
+    "derived",
+    "raw_value",
+    "raw_unit",
+    "specimen",
+    "source",
+    "used",
+    "grade",
 ]
 DOSES = ["drug", "setting", "protocol", "dose_mg", "dose_unit", "start_on", "end_on", "end_reason", "source"]
 EPISODES = ["drug", "protocol", "episode", "onset_on", "recovered_on", "trigger", "anc_nadir", "cause"]
 DECISIONS = ["drug", "protocol", "episode", "decided_on", "action", "dose_mg", "clause", "certainty", "why"]
 THRESHOLDS = [
-    "protocol", "analyte", "hold_operator", "hold", "resume_operator", "resume", "verified", "source",
+    "protocol",
+    "analyte",
+    "hold_operator",
+    "hold",
+    "resume_operator",
+    "resume",
+    "verified",
+    "source",
 ]
 EVENTS = ["kind", "value", "occurred_at", "source"]
 WORKLIST = ["patient_id", "drug", "protocol", "dose_unit"]
 
+KINDS = {"used": bool, "derived": bool, "grade": float, "dose_mg": float, "clause": float}
+
 
 def frame(columns, rows, days=()):
     made = pandas.DataFrame(rows, columns=columns)
-    return made.assign(**{day: pandas.to_datetime(made[day]) for day in days})
+    made = made.astype({name: kind for name, kind in KINDS.items() if name in columns})
+    return made.assign(**{day: pandas.to_datetime(made[day], format="ISO8601") for day in days})
 
 
 def count(analyte, at, value, comparator="", used=True, status="final", derived=False, grade=None):
     raw = f"{comparator}{value / 1000:g}"
     return [
-        analyte, at[:10], at, at, float(value), comparator, status, derived, raw, "10*9/L", None, "labs.csv row 7",
-        used, grade,
+        analyte,
+        at[:10],
+        at,
+        at,
+        float(value),
+        comparator,
+        status,
+        derived,
+        raw,
+        "10*9/L",
+        None,
+        "labs.csv row 7",
+        used,
+        grade,
     ]
 
 
@@ -57,12 +92,36 @@ def patient(counts=(), doses=(), episodes=(), decisions=(), thresholds=(), event
 def treated():
     """Two episodes on dasatinib, a corrected ANC, an ANC of 0 and one below the range, causes and doses."""
     days = pandas.date_range("2025-09-01", "2026-03-27", freq="9D")
-    values = [4200, 3900, 3100, 2600, 1900, 1400, 430, 800, 1300, 2400, 2800, 2000, 1500, 900, 420, 0, 100, 700, 1200]
+    values = [
+        4200,
+        3900,
+        3100,
+        2600,
+        1900,
+        1400,
+        430,
+        800,
+        1300,
+        2400,
+        2800,
+        2000,
+        1500,
+        900,
+        420,
+        0,
+        100,
+        700,
+        1200,
+    ]
     counts = [
-        count("anc", f"{day:%Y-%m-%d}T08:10", value, "<" if value == 100 else "", derived=value == 2600, grade=4)
+        count(
+            "anc", f"{day:%Y-%m-%d}T08:10", value, "<" if value == 100 else "", derived=value == 2600, grade=4
+        )
         for day, value in zip(days, values, strict=False)
     ]
-    counts += [count("platelets", f"{day:%Y-%m-%d}T08:10", 160_000 - 5000 * i) for i, day in enumerate(days[:20])]
+    counts += [
+        count("platelets", f"{day:%Y-%m-%d}T08:10", 160_000 - 5000 * i) for i, day in enumerate(days[:20])
+    ]
     counts += [count("wbc", f"{day:%Y-%m-%d}T08:10", 5200 - 100 * i) for i, day in enumerate(days[:20])]
     counts.append(count("anc", "2025-10-25T08:10", 510, used=False, status="final"))
     counts += [count("anc", f"2026-03-{day}T09:00", value) for day, value in (("01", 1100), ("20", 460))]
@@ -70,9 +129,29 @@ def treated():
     return patient(
         counts,
         [
-            ["dasatinib", None, protocol, 100.0, "mg", "2025-09-01", "2025-10-26", "held for counts", "exposures.csv row 3"],
+            [
+                "dasatinib",
+                None,
+                protocol,
+                100.0,
+                "mg",
+                "2025-09-01",
+                "2025-10-26",
+                "held for counts",
+                "exposures.csv row 3",
+            ],
             ["dasatinib", None, protocol, 0.0, "mg", "2025-10-27", "2025-11-14", None, "exposures.csv row 4"],
-            ["dasatinib", None, protocol, 100.0, "mg", "2025-11-20", "2026-01-09", None, "exposures.csv row 5"],
+            [
+                "dasatinib",
+                None,
+                protocol,
+                100.0,
+                "mg",
+                "2025-11-20",
+                "2026-01-09",
+                None,
+                "exposures.csv row 5",
+            ],
             ["dasatinib", None, protocol, 80.0, "mg", "2026-02-20", None, None, "exposures.csv row 6"],
         ],
         [
@@ -81,10 +160,40 @@ def treated():
             ["dasatinib", protocol, 3, "2026-03-20", None, "anc", 460, None],
         ],
         [
-            ["dasatinib", protocol, 1, "2025-10-25", "hold", 0.0, None, "firm", "ANC 430 on 25 October 2025 is below 500."],
-            ["dasatinib", protocol, 1, "2025-11-12", "resume", 100.0, 4, "sparse", "Recovered on 12 November 2025."],
+            [
+                "dasatinib",
+                protocol,
+                1,
+                "2025-10-25",
+                "hold",
+                0.0,
+                None,
+                "firm",
+                "ANC 430 on 25 October 2025 is below 500.",
+            ],
+            [
+                "dasatinib",
+                protocol,
+                1,
+                "2025-11-12",
+                "resume",
+                100.0,
+                4,
+                "sparse",
+                "Recovered on 12 November 2025.",
+            ],
             ["dasatinib", protocol, 2, "2026-01-05", "hold", 0.0, None, "firm", "ANC 420 is below 500."],
-            ["dasatinib", protocol, 2, "2026-02-10", "reduce", 80.0, 3, "firm", "Recovered on 10 February 2026."],
+            [
+                "dasatinib",
+                protocol,
+                2,
+                "2026-02-10",
+                "reduce",
+                80.0,
+                3,
+                "firm",
+                "Recovered on 10 February 2026.",
+            ],
             ["dasatinib", protocol, 3, "2026-03-20", "hold", 0.0, None, "firm", "ANC 460 is below 500."],
         ],
         [
@@ -132,8 +241,14 @@ def test_one_count_alone_is_drawn():
     figure = patient_figure(patient([count("anc", "2026-03-01T08:10", 430, grade=4)]), AS_OF)
     (anc,) = traces(figure, "ANC")
     assert anc["y"] == [430]
-    said = list(anc["customdata"])[0]
-    for piece in ("ANC 430 cells/µL", "reported as 0.43 10*9/L", "1 March 2026, 08:10", "CTCAE v5.0: grade 4", "row 7"):
+    said = next(iter(anc["customdata"]))
+    for piece in (
+        "ANC 430 cells/µL",
+        "reported as 0.43 10*9/L",
+        "1 March 2026, 08:10",
+        "CTCAE v5.0: grade 4",
+        "row 7",
+    ):
         assert piece in said
 
 
@@ -166,7 +281,7 @@ def test_superseded_versions_are_hollow_and_say_so(treated):
     assert unused["y"] == [510]
     assert unused["mode"] == "markers"
     assert unused["marker"]["symbol"].endswith("-open")
-    assert "Not used" in list(unused["customdata"])[0]
+    assert "not used" in next(iter(unused["customdata"]))
 
 
 def test_a_comparator_shows_in_shape_words_and_hover(treated):
@@ -199,29 +314,37 @@ def test_labels_at_the_edge_never_touch():
     edge = [note for note in figure["layout"]["annotations"] if note["yref"] == "y"]
     centres = sorted((note["y"] - low) / (top - low) * height + note["yshift"] for note in edge)
     assert len(centres) == 4
-    assert all(b - a >= labels.LINE - 0.01 for a, b in zip(centres, centres[1:], strict=False))
+    assert all(b - a >= labels.LINE - 0.01 for a, b in itertools.pairwise(centres))
 
 
 def test_labels_that_do_not_fit_give_way():
     assert labels.fitting([0, 20, 300], ["episode 1", "episode 2", "episode 3"], ["1", "2", "3"]) == [
-        "", "episode 2", "episode 3",
+        "1",
+        "episode 2",
+        "episode 3",
     ]
-    assert labels.fitting([0, 30, 60], ["episode 1", "episode 2", "episode 3"], ["1", "2", "3"]) == [
-        "1", "2", "episode 3",
+    assert labels.fitting([0, 10, 60], ["episode 1", "episode 2", "episode 3"], ["1", "2", "3"]) == [
+        "",
+        "2",
+        "episode 3",
     ]
     assert labels.fitting([], []) == []
 
 
 def test_episodes_are_shaded_and_named_the_open_one_to_the_day_shown(treated):
     figure = patient_figure(treated, AS_OF)
-    shaded = [shape for shape in figure["layout"]["shapes"] if shape["xref"] == "x" and shape["type"] == "rect"]
+    shaded = [
+        shape for shape in figure["layout"]["shapes"] if shape["xref"] == "x" and shape["type"] == "rect"
+    ]
     assert [shape["x0"][:10] for shape in shaded] == ["2025-10-25", "2026-01-05", "2026-03-20"]
-    assert [shape["x1"][:10] for shape in shaded] == ["2025-11-12", "2026-02-10", "2026-03-31"]
+    assert [shape["x1"][:10] for shape in shaded] == ["2025-11-12", "2026-02-10", "2026-04-01"]
     assert {"episode 1", "episode 2", "episode 3"} <= set(words(figure))
 
 
 def test_decisions_name_the_action_and_their_clause(treated):
-    (row,) = [trace for trace in traces(patient_figure(treated, AS_OF), "dasatinib") if "markers" in trace["mode"]]
+    (row,) = [
+        trace for trace in traces(patient_figure(treated, AS_OF), "dasatinib") if "markers" in trace["mode"]
+    ]
     assert row["text"][-2:] == [" Reduce 80 mg", " Hold"]
     assert "clause 3 of dasatinib-cp-us" in row["customdata"][3]
 
@@ -238,20 +361,31 @@ def test_dose_steps_break_where_no_dose_is_recorded_and_keep_the_held_days(treat
 
 def test_every_drug_has_a_strip_of_its_own(treated):
     other = ["methotrexate", None, None, 20.0, "mg", "2025-10-01", "2025-10-01", None, "exposures.csv row 9"]
-    treated.doses.loc[len(treated.doses)] = [*other[:5], pandas.Timestamp(other[5]), pandas.Timestamp(other[6]), *other[7:]]
-    assert {"<b>dasatinib, mg a day</b>", "<b>methotrexate, mg a day</b>"} <= set(words(patient_figure(treated, AS_OF)))
+    treated.doses.loc[len(treated.doses)] = [
+        *other[:5],
+        pandas.Timestamp(other[5]),
+        pandas.Timestamp(other[6]),
+        *other[7:],
+    ]
+    assert {"<b>dasatinib, mg a day</b>", "<b>methotrexate, mg a day</b>"} <= set(
+        words(patient_figure(treated, AS_OF))
+    )
 
 
 def test_events_stand_in_rows_named_in_words(treated):
     figure = patient_figure(treated, AS_OF)
-    rows = next(axis["ticktext"] for name, axis in figure["layout"].items() if name.startswith("yaxis") and "G-CSF" in axis.get("ticktext", ()))
+    rows = next(
+        axis["ticktext"]
+        for name, axis in figure["layout"].items()
+        if name.startswith("yaxis") and "G-CSF" in axis.get("ticktext", ())
+    )
     assert rows == ["G-CSF", "cause", "fever", "infection"]
 
 
 def test_panels_never_overlap_and_share_the_time_axis(treated):
     figure = patient_figure(treated, AS_OF)
     domains = [axis["domain"] for name, axis in figure["layout"].items() if name.startswith("yaxis")]
-    assert all(lower[1] < upper[0] for upper, lower in zip(domains, domains[1:], strict=False))
+    assert all(lower[1] < upper[0] for upper, lower in itertools.pairwise(domains))
     assert domains[0][1] == 1 and domains[-1][0] >= 0
     assert {trace["xaxis"] for trace in figure["data"]} == {"x"}
 
@@ -273,7 +407,10 @@ def test_text_from_the_record_is_never_markup(treated):
 
 
 def test_zoom_in_time_survives_another_scale_and_theme(treated):
-    drawn = [patient_figure(treated, AS_OF, scale=scale, theme=theme)["layout"] for scale, theme in [("linear", "light"), ("log", "dark")]]
+    drawn = [
+        patient_figure(treated, AS_OF, scale=scale, theme=theme)["layout"]
+        for scale, theme in [("linear", "light"), ("log", "dark")]
+    ]
     assert drawn[0]["xaxis"]["uirevision"] == drawn[1]["xaxis"]["uirevision"]
     assert drawn[0]["yaxis"]["uirevision"] != drawn[1]["yaxis"]["uirevision"]
 

@@ -348,6 +348,13 @@ def test_dose_unit(con):
     assert con.execute("SELECT dose_unit FROM exposures ORDER BY source").fetchall() == [("mg",), ("mg/m2",)]
 
 
+def test_reading_again_replaces(read):
+    read(LAB_HEADER + GOOD_LAB * 3 + "P1\n", patients="patient_id\nP1\n")
+    con = read()
+    for table, rows in (("labs", 1), ("exposures", 1), ("patients", 0), ("events", 0), ("rejected", 0)):
+        assert con.execute(f"SELECT count(*) FROM {table}").fetchone() == (rows,)
+
+
 def test_the_temporary_tables_are_gone(read):
     con = read()
     left = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
@@ -399,7 +406,14 @@ def test_segmented_and_bands_make_exactly_500(con):
 
 
 @pytest.mark.parametrize(
-    ("share", "expected"), [("49.9", 499), ("49.9999999", 499.999999), ("50", 500), ("50.1", 501)]
+    ("share", "expected"),
+    [
+        ("49.9", 499),
+        ("49.9999999", 499.999999),
+        ("49.99999999999", 499.9999999999),
+        ("50", 500),
+        ("50.1", 501),
+    ],
 )
 def test_a_product_is_exact_on_each_side_of_500(con, share, expected):
     assert derived(con, ("wbc", "1000", 9), ("segs_pct", share, 9)) == [final(expected)]

@@ -9,27 +9,30 @@ from datetime import date
 import pandas
 
 from leuko.figures import labels
-from leuko.figures.panels import (
-    HEADING_GAP,
-    Panel,
-    View,
-    count_panel,
-    decision_panel,
-    dose_panels,
-    event_panel,
-    iso,
-)
+from leuko.figures.counts import GRADE_VERSION, count_panel, why_not_used
+from leuko.figures.doses import dose_panels
+from leuko.figures.lanes import decision_panel, event_panel
+from leuko.figures.panels import HEADING_GAP, Panel, View, iso
 
-MARGIN = {"l": 104, "r": 176, "t": 48, "b": 40}  # room for the names of the rows, the edge labels and the top line
+__all__ = ["GRADE_VERSION", "patient_figure", "why_not_used"]
+
+MARGIN = {"l": 104, "r": 176, "t": 48, "b": 44}  # room for row names, edge labels, the top line, days
+
+DAY_FIRST = [  # how days are written on the time axis, by the distance of its marks
+    {"dtickrange": [None, 86_399_999], "value": "%H:%M\n%-d %b %Y"},
+    {"dtickrange": [86_400_000, "M1"], "value": "%-d %b\n%Y"},
+    {"dtickrange": ["M1", "M12"], "value": "%b %Y"},
+    {"dtickrange": ["M12", None], "value": "%Y"},
+]
 
 
 def patient_figure(patient, as_of: date, *, scale: str = "linear", theme: str = "light") -> dict:
     """Counts, decisions, doses and events of one patient on one time axis, as known on `as_of`.
 
-    `patient` holds the frames of `leuko.store.Patient`; counts in cells/µL, doses in the unit recorded. `scale` is
-    that of the ANC axis, "linear" or "log" (0 is drawn on its bottom line, and the heading says so); `theme` is "light"
-    or "dark". The bands of `leuko/bands.csv` are always there, with or without counts. Raises KeyError for another theme
-    and ValueError for another scale.
+    `patient` holds the frames of `leuko.store.Patient`; counts in cells/µL, doses in the unit recorded.
+    `scale` is that of the ANC axis, "linear" or "log" (0 is drawn on its bottom line, and the heading says
+    so); `theme` is "light" or "dark". The bands of `leuko/bands.csv` are always there, with or without
+    counts. Raises KeyError for another theme and ValueError for another scale.
     """
     if scale not in ("linear", "log"):
         raise ValueError(f"the ANC axis is linear or log, not {scale!r}")
@@ -50,7 +53,11 @@ def patient_figure(patient, as_of: date, *, scale: str = "linear", theme: str = 
 
 def span(patient, as_of: pandas.Timestamp, scale: str, theme: str) -> View:
     """From the first thing recorded to just after `as_of`, at least a month."""
-    firsts = [patient.counts["collected_at"].min(), patient.doses["start_on"].min(), patient.events["occurred_at"].min()]
+    firsts = [
+        patient.counts["collected_at"].min(),
+        patient.doses["start_on"].min(),
+        patient.events["occurred_at"].min(),
+    ]
     known = [first for first in firsts if not pandas.isna(first)]
     start = min([*known, as_of - pandas.Timedelta(days=30)])
     width = as_of - start
@@ -59,7 +66,7 @@ def span(patient, as_of: pandas.Timestamp, scale: str, theme: str) -> View:
 
 def assemble(panels: list[Panel], view: View, patient_id: str) -> dict:
     """Stack the panels from the top on a shared time axis; the figure is as tall as they need."""
-    height = sum(panel.height + HEADING_GAP for panel in panels)
+    height = sum(panel.height for panel in panels) + HEADING_GAP * (len(panels) - 1)
     layout = blank_layout(view, patient_id, height)
     data = []
     top = height
@@ -67,8 +74,12 @@ def assemble(panels: list[Panel], view: View, patient_id: str) -> dict:
         axis = "y" if number == 1 else f"y{number}"
         bottom = top - panel.height
         layout[f"yaxis{number if number > 1 else ''}"] = {
-            "domain": [bottom / height, top / height], "anchor": "x", "fixedrange": number > 1, "zeroline": False,
-            "gridcolor": view.colour("grid"), "tickfont": {"color": view.colour("faint")},
+            "domain": [bottom / height, top / height],
+            "anchor": "x",
+            "fixedrange": number > 1,
+            "zeroline": False,
+            "gridcolor": view.colour("grid"),
+            "tickfont": {"color": view.colour("faint")},
             "uirevision": f"{patient_id} {view.scale}",
         } | panel.axis
         layout["xaxis"]["anchor"] = axis
@@ -81,36 +92,61 @@ def assemble(panels: list[Panel], view: View, patient_id: str) -> dict:
 
 
 def heading(panel: Panel, place: float, view: View, *, first: bool) -> dict:
-    """What a panel shows, in words above its left edge; the first leaves a line for the names of the episodes."""
+    """What a panel shows, in words above its left edge; the first leaves a line for the episodes' names."""
     return {
-        "xref": "paper", "x": 0, "xanchor": "left", "yref": "paper", "y": place, "yanchor": "bottom",
-        "yshift": 22 if first else 2, "text": f"<b>{labels.hover_words(panel.heading)}</b>", "showarrow": False,
+        "xref": "paper",
+        "x": 0,
+        "xanchor": "left",
+        "yref": "paper",
+        "y": place,
+        "yanchor": "bottom",
+        "yshift": 22 if first else 2,
+        "text": f"<b>{labels.hover_words(panel.heading)}</b>",
+        "showarrow": False,
         "font": {"size": 13, "color": view.colour("text")},
     }
 
 
 def blank_layout(view: View, patient_id: str, height: int) -> dict:
     return {
-        "height": height + MARGIN["t"] + MARGIN["b"], "margin": MARGIN, "showlegend": False, "hovermode": "closest",
-        "uirevision": patient_id, "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
+        "height": height + MARGIN["t"] + MARGIN["b"],
+        "margin": MARGIN,
+        "showlegend": False,
+        "hovermode": "closest",
+        "uirevision": patient_id,
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"size": 12, "color": view.colour("text")},
         "hoverlabel": {
-            "align": "left", "bgcolor": view.colour("card"), "bordercolor": view.colour("faint"),
+            "align": "left",
+            "bgcolor": view.colour("card"),
+            "bordercolor": view.colour("faint"),
             "font": {"color": view.colour("text")},
         },
         "xaxis": {
-            "type": "date", "range": iso(pandas.Series([view.start, view.end])), "uirevision": patient_id,
-            "gridcolor": view.colour("grid"), "tickfont": {"color": view.colour("faint")},
-            "showspikes": True, "spikemode": "across", "spikethickness": 1, "spikecolor": view.colour("faint"),
+            "type": "date",
+            "range": iso(pandas.Series([view.start, view.end])),
+            "uirevision": patient_id,
+            "gridcolor": view.colour("grid"),
+            "tickfont": {"color": view.colour("faint")},
+            "tickformatstops": DAY_FIRST,
+            "zeroline": False,
+            "showspikes": True,
+            "spikemode": "across",
+            "spikethickness": 1,
+            "spikecolor": view.colour("faint"),
         },
-        "shapes": [], "annotations": [],
+        "shapes": [],
+        "annotations": [],
     }
 
 
 def mark_episodes(layout: dict, episodes: pandas.DataFrame, view: View) -> None:
     """Shade each episode from onset to recovery (or as_of) behind all panels, its name above."""
+    if episodes.empty:
+        return
     drugs = episodes["drug"].nunique()
-    ends = episodes["recovered_on"].fillna(view.as_of)
+    ends = episodes["recovered_on"].fillna(view.as_of + pandas.Timedelta(days=1))
     episodes = episodes.assign(end=ends).sort_values("onset_on")
     numbers = episodes["episode"].astype(str)
     names = (episodes["drug"] + ": " if drugs > 1 else "") + "episode " + numbers
@@ -118,14 +154,29 @@ def mark_episodes(layout: dict, episodes: pandas.DataFrame, view: View) -> None:
     for start, end, name in zip(iso(episodes["onset_on"]), iso(episodes["end"]), shown, strict=True):
         layout["shapes"].append(
             {
-                "type": "rect", "layer": "below", "xref": "x", "x0": start, "x1": end, "yref": "paper", "y0": 0, "y1": 1,
-                "fillcolor": view.colour("shade"), "line": {"width": 1, "color": view.colour("shade")},
+                "type": "rect",
+                "layer": "below",
+                "xref": "x",
+                "x0": start,
+                "x1": end,
+                "yref": "paper",
+                "y0": 0,
+                "y1": 1,
+                "fillcolor": view.colour("shade"),
+                "line": {"width": 1, "color": view.colour("shade")},
             }
         )
         layout["annotations"].append(
             {
-                "xref": "x", "x": start, "xanchor": "left", "yref": "paper", "y": 1, "yanchor": "bottom",
-                "text": name, "showarrow": False, "font": {"size": 12, "color": view.colour("faint")},
+                "xref": "x",
+                "x": start,
+                "xanchor": "left",
+                "yref": "paper",
+                "y": 1,
+                "yanchor": "bottom",
+                "text": name,
+                "showarrow": False,
+                "font": {"size": 12, "color": view.colour("faint")},
             }
         )
 
@@ -135,14 +186,27 @@ def mark_as_of(layout: dict, view: View) -> None:
     day = (view.as_of + pandas.Timedelta(days=1)).strftime("%Y-%m-%d")
     layout["shapes"].append(
         {
-            "type": "line", "xref": "x", "x0": day, "x1": day, "yref": "paper", "y0": 0, "y1": 1,
+            "type": "line",
+            "xref": "x",
+            "x0": day,
+            "x1": day,
+            "yref": "paper",
+            "y0": 0,
+            "y1": 1,
             "line": {"color": view.colour("faint"), "width": 1, "dash": "dot"},
         }
     )
     layout["annotations"].append(
         {
-            "xref": "x", "x": day, "xanchor": "left", "yref": "paper", "y": 1, "yanchor": "bottom", "yshift": 22,
-            "text": f"as of {labels.day_in_words(view.as_of)}", "showarrow": False,
+            "xref": "x",
+            "x": day,
+            "xanchor": "left",
+            "yref": "paper",
+            "y": 1,
+            "yanchor": "bottom",
+            "yshift": 22,
+            "text": f"as of {labels.day_in_words(view.as_of)}",
+            "showarrow": False,
             "font": {"size": 12, "color": view.colour("faint")},
         }
     )

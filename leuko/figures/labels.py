@@ -1,14 +1,14 @@
-"""Words and their places on a figure: how a day or a count is written, and which labels fit beside each other."""
+"""Words and their places on a figure: how a day or a count is written, and which labels fit."""
 
 import html
 import textwrap
 
 import pandas
 
-PLOT_WIDTH = 760   # pixels between the axes on an ordinary screen; labels are thinned out for this width
-CHARACTER = 6.8    # pixels of one character at the size of the labels
-LINE = 15          # pixels from one line of text to the next
-GAP = 8            # pixels kept free after a label
+PLOT_WIDTH = 760  # pixels between the axes on an ordinary screen; labels are thinned out for this width
+CHARACTER = 6.8  # pixels of one character at the size of the labels
+LINE = 15  # pixels from one line of text to the next
+GAP = 8  # pixels kept free after a label
 
 
 def days_in_words(times: pandas.Series) -> pandas.Series:
@@ -51,7 +51,7 @@ def fitting(places: list[float], texts: list[str], shorter: list[str] | None = N
 
 
 def spread(places: list[float], lines: list[int]) -> list[float]:
-    """How far each label (centre in pixels from the bottom, ascending; number of lines) moves up to stand clear."""
+    """How far each label (its centre in pixels, ascending; its lines) moves up to stand clear."""
     moves = []
     free_from = float("-inf")
     for place, count in zip(places, lines, strict=True):

@@ -1,6 +1,7 @@
 -- How a number, a day and a dose are written in a sentence.
 CREATE OR REPLACE TEMP MACRO number_words(number) AS
-    CASE WHEN number = floor(number) THEN format('{:,}', CAST(number AS BIGINT)) ELSE CAST(number AS VARCHAR) END;
+    format('{:,}', CAST(floor(number) AS BIGINT))
+    || CASE WHEN number = floor(number) THEN '' ELSE '.' || split_part(CAST(number AS VARCHAR), '.', 2) END;
 CREATE OR REPLACE TEMP MACRO day_words(day) AS strftime(day, '%-d %B %Y');
 CREATE OR REPLACE TEMP MACRO threshold_words(operator, number) AS
     CASE operator

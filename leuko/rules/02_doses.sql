@@ -12,6 +12,7 @@ SELECT
     exposures.start_on,
     least(coalesce(exposures.end_on, $as_of), $as_of) AS last_on,
     exposures.end_on,
+    exposures.end_reason,
     coalesce(lower(trim(exposures.end_reason)) = 'discontinued' AND exposures.end_on <= $as_of, false) AS discontinued
 FROM exposures
 LEFT JOIN protocols

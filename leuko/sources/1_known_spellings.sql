@@ -1,8 +1,12 @@
 -- What each distinct analyte and unit of the file means. Only distinct texts are looked up: a feed of
 -- ten million rows has a handful.
 
+-- Blanks of every kind around a text are nothing: a tab must not make a second patient.
+CREATE OR REPLACE TEMP MACRO given(written) AS
+    nullif(trim(written, ' ' || chr(9) || chr(10) || chr(13) || chr(160)), '');
+
 CREATE OR REPLACE TEMP MACRO folded_unit(written) AS
-    -- blanks, the two signs for micro, ISMP's "mc" and the multiplication sign are ways of writing, not meaning
+    -- blanks, both signs for micro, ISMP's "mc" and the multiplication sign are ways of writing, not meaning
     regexp_replace(
         replace(replace(replace(trim(regexp_replace(replace(written, chr(160), ' '), '\s+', ' ', 'g')),
             'µ', 'u'), 'μ', 'u'), '×', 'x'),
@@ -14,12 +18,13 @@ CREATE OR REPLACE TEMP MACRO is_number(written) AS
 -- Moves the decimal point in the text and reads it once: no binary product ever stands between 0.5 and 500.
 CREATE OR REPLACE TEMP MACRO shifted(written, power) AS
     TRY_CAST(CASE WHEN contains(lower(written), 'e')
-        THEN split_part(lower(written), 'e', 1) || 'e' || (CAST(split_part(lower(written), 'e', 2) AS INTEGER) + power)
+        THEN split_part(lower(written), 'e', 1) || 'e'
+            || (CAST(split_part(lower(written), 'e', 2) AS INTEGER) + power)
         ELSE written || 'e' || power END AS DOUBLE);
 
 -- Whole-number arithmetic on 15 decimals, so that 100.4 °F is 38 °C and not a neighbour.
 CREATE OR REPLACE TEMP MACRO from_fahrenheit(written) AS
-    CAST(CAST((TRY_CAST(written || 'e15' AS HUGEINT) - 32 * CAST(1000000000000000 AS HUGEINT)) * 5000 // 9 AS TEXT)
+    CAST(CAST((TRY_CAST(written || 'e15' AS HUGEINT) - CAST('32e15' AS HUGEINT)) * 5000 // 9 AS TEXT)
         || 'e-18' AS DOUBLE);
 
 CREATE OR REPLACE TEMP MACRO in_canonical_unit(written, quantity, power) AS
@@ -30,14 +35,18 @@ CREATE OR REPLACE TEMP MACRO in_canonical_unit(written, quantity, power) AS
 
 -- ISO 8601, extended form: a date, or a date with a time. The offset is cut off, never applied.
 CREATE OR REPLACE TEMP MACRO wall_clock(written) AS
-    TRY_CAST(regexp_extract(trim(written),
-        '^(\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?) ?(?:Z|z|[+-]\d{2}(?::?\d{2})?)?$', 1) AS TIMESTAMP);
+    TRY_CAST(regexp_extract(
+        given(written),
+        '^(\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?) ?(?:Z|z|[+-]\d{2}(?::?\d{2})?)?$',
+        1) AS TIMESTAMP);
 
 CREATE OR REPLACE TEMP MACRO written_offset(written) AS
-    CASE WHEN length(trim(written)) > 16
-         THEN nullif(regexp_extract(substr(trim(written), 17), '(Z|z|[+-]\d{2}(?::?\d{2})?)$', 1), '') END;
+    CASE WHEN length(given(written)) > 16
+         THEN nullif(regexp_extract(substr(given(written), 17), '(Z|z|[+-]\d{2}(?::?\d{2})?)$', 1), '') END;
 
-CREATE OR REPLACE TEMP MACRO given(written) AS nullif(trim(written), '');
+-- FHIR's words for the state of a result, however they are joined and spelled.
+CREATE OR REPLACE TEMP MACRO status_word(written) AS
+    replace(replace(replace(lower(given(written)), ' ', '-'), '_', '-'), 'canceled', 'cancelled');
 
 -- The row as it came in: what was given, without our own mark and without empty columns.
 CREATE OR REPLACE TEMP MACRO as_given(record) AS json_merge_patch('{}', record, '{"source": null}');
@@ -58,8 +67,8 @@ SELECT written.analyte, coalesce(canonical.analyte, code.analyte) AS meaning,
 FROM (SELECT DISTINCT analyte FROM raw_labs) AS written
 LEFT JOIN (VALUES ('anc'), ('wbc'), ('platelets'), ('segs_pct'), ('neutrophils_pct'), ('bands_pct'),
                   ('granulocytes'), ('temperature')) AS canonical(analyte)
-  ON lower(trim(written.analyte)) = canonical.analyte
-LEFT JOIN known_codes AS code ON trim(written.analyte) = code.code
+  ON lower(given(written.analyte)) = canonical.analyte
+LEFT JOIN known_codes AS code ON given(written.analyte) = code.code
 WHERE coalesce(canonical.analyte, code.analyte) IS NOT NULL;
 
 CREATE OR REPLACE TABLE rejected (source TEXT, raw_record TEXT, reason TEXT, patient_id TEXT, kind TEXT);

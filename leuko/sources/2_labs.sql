@@ -6,16 +6,14 @@ WITH written AS (
            row.value AS raw_value, coalesce(given(row.unit), given(row.raw_unit)) AS raw_unit,
            unit.quantity, unit.power,
            -- a sign may stand before the number, in its own column, or (the same sign) in both
-           coalesce(regexp_extract(trim(row.value), '^[<>=≤≥]+'), '') AS sign_before,
+           coalesce(regexp_extract(given(row.value), '^[<>=≤≥]+'), '') AS sign_before,
            coalesce(given(row.comparator), '') AS sign_apart,
-           ltrim(regexp_replace(trim(row.value), '^[<>=≤≥]+', '')) AS number_text,
+           ltrim(regexp_replace(given(row.value), '^[<>=≤≥]+', '')) AS number_text,
            wall_clock(row.collected_at) AS collected_at, written_offset(row.collected_at) AS collected_offset,
            given(row.reported_at) IS NOT NULL AS reported_given, wall_clock(row.reported_at) AS reported_at,
            given(row.specimen) AS specimen,
-           coalesce(CASE replace(replace(lower(given(row.status)), ' ', '-'), '_', '-')
-                        WHEN 'canceled' THEN 'cancelled' ELSE replace(replace(lower(given(row.status)), ' ', '-'), '_', '-')
-                    END, 'final') AS status,
-           trim(row.ref_low) AS ref_low, trim(row.ref_high) AS ref_high
+           coalesce(nullif(status_word(row.status), ''), 'final') AS status,
+           given(row.ref_low) AS ref_low, given(row.ref_high) AS ref_high
     FROM raw_labs AS row
     LEFT JOIN analyte_meanings AS analyte ON row.analyte = analyte.analyte
     LEFT JOIN unit_meanings AS unit ON coalesce(given(row.unit), given(row.raw_unit)) = unit.unit
@@ -37,7 +35,8 @@ WITH written AS (
                 WHEN quantity IS NULL
                   OR (nature = 'count' AND quantity <> 'cells')
                   OR (nature = 'percentage' AND quantity <> 'percent')
-                  OR (nature = 'temperature' AND quantity NOT IN ('celsius', 'fahrenheit')) THEN 'unit unknown'
+                  OR (nature = 'temperature' AND quantity NOT IN ('celsius', 'fahrenheit'))
+                    THEN 'unit unknown'
                 WHEN amount IS NULL OR isinf(amount) THEN 'not a number'
                 WHEN amount < 0 THEN 'negative'
                 WHEN analyte = 'anc' AND amount > (SELECT CAST(value AS DOUBLE) FROM known_limits
@@ -62,17 +61,17 @@ SELECT given(row.patient_id) AS patient_id, read.collected_at, read.specimen, re
 FROM raw_labs AS row
 JOIN unit_meanings AS unit ON coalesce(given(row.unit), given(row.raw_unit)) = unit.unit
 JOIN read_labs AS read ON read.source = row.source
-WHERE lower(trim(row.analyte)) IN (
+WHERE lower(given(row.analyte)) IN (
         'lymphocytes_pct', 'atypical_lymphocytes_pct', 'monocytes_pct', 'eosinophils_pct', 'basophils_pct',
         'metamyelocytes_pct', 'myelocytes_pct', 'promyelocytes_pct', 'blasts_pct')
   AND read.reason = 'analyte not known' AND read.status NOT IN ('entered-in-error', 'cancelled')
-  AND in_canonical_unit(trim(row.value), unit.quantity, unit.power) BETWEEN 1e-9 AND 100
+  AND in_canonical_unit(given(row.value), unit.quantity, unit.power) BETWEEN 1e-9 AND 100
   AND unit.quantity = 'percent';
 
 INSERT INTO rejected
 SELECT row.source, as_given(to_json(row)), refused.reason, given(row.patient_id), 'labs'
 FROM raw_labs AS row
-JOIN (SELECT source, reason FROM read_labs WHERE reason IS NOT NULL) AS refused ON refused.source = row.source;
+JOIN (SELECT source, reason FROM read_labs WHERE reason IS NOT NULL) AS refused USING (source);
 DROP TABLE raw_labs;
 
 CREATE OR REPLACE TABLE labs AS SELECT * EXCLUDE (reason) FROM read_labs WHERE reason IS NULL;

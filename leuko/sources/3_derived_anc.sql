@@ -21,7 +21,8 @@ WITH measured AS (
                AND count(*) FILTER (analyte IN ('segs_pct', 'neutrophils_pct')) > 0 AS complete
     FROM components WHERE analyte <> 'anc' GROUP BY patient_id, collected_at, specimen
 ), apart AS (
-    SELECT patient_id, collected_at, bool_and(complete) AND count(*) = count(specimen) AND count(*) > 1 AS apart,
+    SELECT patient_id, collected_at,
+           bool_and(complete) AND count(*) = count(specimen) AND count(*) > 1 AS apart,
            CASE WHEN count(*) = 1 THEN min(specimen) END AS only_specimen
     FROM measured GROUP BY patient_id, collected_at
 )
@@ -99,9 +100,11 @@ WITH side_by_side AS (
 ), multiplied AS (
     SELECT *, CASE route WHEN 'segs' THEN wbc_sign || segs_sign || coalesce(bands_sign, '')
                          WHEN 'total' THEN wbc_sign || total_sign END AS signs,
-           TRY_CAST(CAST(wbc_count * CAST(CASE route WHEN 'segs' THEN segs_and_bands WHEN 'total' THEN total_share END
-                                          AS DECIMAL(17, 14)) AS TEXT) || 'e-2' AS DOUBLE) AS product
+           wbc_count * CAST(CASE route WHEN 'segs' THEN segs_and_bands
+                                       WHEN 'total' THEN total_share END AS DECIMAL(17, 14)) AS hundredfold
     FROM routed
+), read_once AS (
+    SELECT *, CAST(CAST(hundredfold AS TEXT) || 'e-2' AS DOUBLE) AS product FROM multiplied
 )
 SELECT sample, known_at, anc_measured, collected_offset, raw_unit,
        CASE WHEN contains(signs, '<') THEN '<' WHEN contains(signs, '>') THEN '>' ELSE '' END AS comparator,
@@ -113,26 +116,30 @@ SELECT sample, known_at, anc_measured, collected_offset, raw_unit,
            ELSE '(' || trim(segs_raw) || ' + ' || trim(bands_raw) || ')' END || ' %' AS raw_value,
        CASE WHEN route = 'total' THEN concat_ws('; ', wbc_source, total_source)
             ELSE concat_ws('; ', wbc_source, segs_source, bands_source) END AS source
-FROM multiplied;
+FROM read_once;
 
 -- Only changes become rows. A figure that stands and can no longer be derived is withdrawn by a cancelled
 -- row; while a measured ANC stands there is nothing to say.
 INSERT INTO labs
 WITH followed AS (
     SELECT *, lag(value) OVER moment AS value_before, lag(comparator) OVER moment AS comparator_before,
-           last_value(CASE WHEN NOT anc_measured THEN value IS NOT NULL END IGNORE NULLS) OVER earlier AS standing,
-           last_value(CASE WHEN value IS NOT NULL THEN source END IGNORE NULLS) OVER earlier AS standing_source
+           last_value(CASE WHEN NOT anc_measured THEN value IS NOT NULL END IGNORE NULLS)
+               OVER earlier AS standing,
+           last_value(CASE WHEN value IS NOT NULL THEN source END IGNORE NULLS)
+               OVER earlier AS standing_source
     FROM differential_states JOIN tubes USING (sample)
     WINDOW moment AS (PARTITION BY sample ORDER BY known_at),
            earlier AS (PARTITION BY sample ORDER BY known_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 )
-SELECT patient_id, 'anc', value, comparator, collected_at, known_at, tube, 'final', NULL, NULL, raw_value, raw_unit,
-       true, source, collected_offset
-FROM followed WHERE value IS NOT NULL AND (value IS DISTINCT FROM value_before OR comparator <> comparator_before)
+SELECT patient_id, 'anc', value, comparator, collected_at, known_at, tube, 'final', NULL, NULL,
+       raw_value, raw_unit, true, source, collected_offset
+FROM followed
+WHERE value IS NOT NULL AND (value IS DISTINCT FROM value_before OR comparator <> comparator_before)
 UNION ALL
 SELECT patient_id, 'anc', NULL, '', collected_at, known_at, tube, 'cancelled', NULL, NULL, NULL, NULL,
        true, standing_source, collected_offset
 FROM followed WHERE value IS NULL AND NOT anc_measured AND standing;
 
 DROP TABLE differentials; DROP TABLE components; DROP TABLE tubes; DROP TABLE sample_components;
-DROP TABLE counted_samples; DROP TABLE other_cells; DROP TABLE known_components; DROP TABLE differential_states;
+DROP TABLE counted_samples; DROP TABLE other_cells;
+DROP TABLE known_components; DROP TABLE differential_states;

@@ -4,7 +4,8 @@ CREATE OR REPLACE TEMP TABLE read_exposures AS
 WITH written AS (
     SELECT source, given(patient_id) AS patient_id, lower(given(drug)) AS drug, given(setting) AS setting,
            given(dose_mg) AS dose,
-           coalesce(given(dose_unit), (SELECT dose_unit FROM known_dose_unit)) AS dose_unit, CAST(wall_clock(start_on) AS DATE) AS start_on,
+           coalesce(given(dose_unit), (SELECT dose_unit FROM known_dose_unit)) AS dose_unit,
+           CAST(wall_clock(start_on) AS DATE) AS start_on,
            given(end_on) IS NOT NULL AS end_given, CAST(wall_clock(end_on) AS DATE) AS end_on,
            lower(given(end_reason)) AS end_reason
     FROM raw_exposures
@@ -27,5 +28,5 @@ FROM read_exposures WHERE reason IS NULL;
 INSERT INTO rejected
 SELECT row.source, as_given(to_json(row)), refused.reason, refused.patient_id, 'exposures'
 FROM raw_exposures AS row
-JOIN (SELECT source, patient_id, reason FROM read_exposures WHERE reason IS NOT NULL) AS refused USING (source);
+JOIN read_exposures AS refused ON refused.source = row.source AND refused.reason IS NOT NULL;
 DROP TABLE read_exposures; DROP TABLE raw_exposures;

@@ -1,4 +1,4 @@
--- One row a patient. A date that is given and cannot be read refuses the row: a death must not be lost silently.
+-- One row a patient. A date that is given and cannot be read refuses the row: a death must not get lost.
 
 CREATE OR REPLACE TEMP TABLE read_patients AS
 WITH written AS (
@@ -13,7 +13,8 @@ WITH written AS (
                OR (given(left_on) IS NOT NULL AND wall_clock(left_on) IS NULL) AS date_unreadable
     FROM raw_patients
 ), judged AS (
-    SELECT *, CASE WHEN patient_id IS NULL THEN 'no patient' WHEN date_unreadable THEN 'no date' END AS unusable
+    SELECT *, CASE WHEN patient_id IS NULL THEN 'no patient'
+                   WHEN date_unreadable THEN 'no date' END AS unusable
     FROM written
 )
 SELECT *, coalesce(unusable, CASE WHEN row_number() OVER (
@@ -27,5 +28,5 @@ FROM read_patients WHERE reason IS NULL;
 INSERT INTO rejected
 SELECT row.source, as_given(to_json(row)), refused.reason, refused.patient_id, 'patients'
 FROM raw_patients AS row
-JOIN (SELECT source, patient_id, reason FROM read_patients WHERE reason IS NOT NULL) AS refused USING (source);
+JOIN read_patients AS refused ON refused.source = row.source AND refused.reason IS NOT NULL;
 DROP TABLE read_patients; DROP TABLE raw_patients;

@@ -18,5 +18,5 @@ SELECT patient_id, kind, value, occurred_at, source FROM read_events WHERE reaso
 INSERT INTO rejected
 SELECT row.source, as_given(to_json(row)), refused.reason, refused.patient_id, 'events'
 FROM raw_events AS row
-JOIN (SELECT source, patient_id, reason FROM read_events WHERE reason IS NOT NULL) AS refused USING (source);
+JOIN read_events AS refused ON refused.source = row.source AND refused.reason IS NOT NULL;
 DROP TABLE read_events; DROP TABLE raw_events;

@@ -184,7 +184,8 @@ def _bring_file(con, kind, path):
             FROM (SELECT *, row_number() OVER () AS read_order
                   FROM read_csv($path, auto_detect = false, header = true, delim = $delimiter, quote = '"',
                                 escape = '"', columns = $columns, ignore_errors = true, store_rejects = true,
-                                rejects_limit = 0, rejects_table = 'bad_lines', rejects_scan = 'bad_files'))""",
+                                rejects_limit = 0, rejects_table = 'bad_lines',
+                                rejects_scan = 'bad_files'))""",
             {
                 "path": str(path),
                 "label": label,

@@ -1,0 +1,178 @@
+"""The command line: `python -m leuko load | evaluate | protocols`.
+
+Exit status: 0 done, 1 a whole file or a protocol was refused (one clear line each on standard error), 2 wrong usage.
+"""
+
+import argparse
+import os
+import sys
+import tomllib
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from leuko import rules, sources
+from leuko.evaluation import COLUMNS, Result, last_day
+from leuko.protocols import ProtocolError, load_protocols, write_tables
+from leuko.publish import load_csv
+from leuko.sources import SourceError
+from leuko.store import StoreError
+
+FILES = ("labs", "exposures", "patients", "events")
+NEEDED = ("labs", "exposures")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = build_parser()
+    chosen = parser.parse_args(arguments)
+    try:
+        chosen.run(parser, chosen)
+    except (SourceError, ProtocolError, StoreError) as refused:
+        print(refused, file=sys.stderr)
+        return 1
+    except (OSError, duckdb.IOException) as failed:
+        print(f"could not finish: {str(failed).splitlines()[0]}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m leuko", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(required=True, metavar="load | evaluate | protocols")
+
+    load = commands.add_parser("load", help="build a database from files and publish it in one step")
+    add_files(load)
+    load.add_argument("--format", choices=["csv"], default="csv", help="the shape of the files (default: csv)")
+    load.add_argument("--from", dest="folder", type=Path, metavar="DIR", help="a folder with labs.csv, exposures.csv, …")
+    load.add_argument("--db", type=Path, required=True, metavar="FILE", help="the database that is published")
+    load.add_argument("--dose-unit", default="mg", metavar="UNIT", help="unit of doses that name none (default: mg)")
+    load.add_argument("--as-of", type=day, metavar="DATE", help="evaluate for this day (default: the data's last)")
+    load.set_defaults(run=run_load)
+
+    evaluate = commands.add_parser("evaluate", help="write episodes, recommendations, worklist and set-aside rows")
+    add_files(evaluate)
+    evaluate.add_argument("--db", type=Path, metavar="FILE", help="a published database, instead of files")
+    evaluate.add_argument("--protocols", type=Path, metavar="DIR", help="protocol files, instead of the shipped ones")
+    evaluate.add_argument("--dose-unit", default="mg", metavar="UNIT", help="unit of doses that name none (default: mg)")
+    evaluate.add_argument("--as-of", type=day, metavar="DATE", help="the day asked (default: the data's last)")
+    evaluate.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder for the four CSV files")
+    evaluate.set_defaults(run=run_evaluate)
+
+    protocols = commands.add_parser("protocols", help="list and check protocol files")
+    protocols.add_argument("--protocols", type=Path, metavar="DIR", help="a folder, instead of the shipped ones")
+    protocols.set_defaults(run=run_protocols)
+    return parser
+
+
+def add_files(parser: argparse.ArgumentParser) -> None:
+    for name in FILES:
+        parser.add_argument(f"--{name}", type=Path, metavar="FILE")
+
+
+def day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day written as YYYY-MM-DD") from None
+
+
+def run_load(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
+    files, origin = named_files(parser, chosen), {}
+    if chosen.folder:
+        if any(files.values()):
+            parser.error("give --from, or the files one by one")
+        files, origin = files_of(chosen.folder), read_origin(chosen.folder)
+    elif not all(files[name] for name in NEEDED):
+        parser.error("give --from DIR, or --labs and --exposures")
+    set_aside = load_csv(
+        chosen.db, **files, dose_unit=chosen.dose_unit, as_of=chosen.as_of, origin=origin, say=progress
+    )
+    report(set_aside)
+
+
+def run_evaluate(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
+    files = named_files(parser, chosen)
+    if bool(chosen.db) == all(files[name] for name in NEEDED):
+        parser.error("give --db, or --labs and --exposures")
+    protocols = load_protocols(chosen.protocols)
+    if chosen.db:
+        con = open_database(chosen.db)
+    else:
+        con = duckdb.connect()
+        progress("Reading the files")
+        sources.read_csv(con, **files, dose_unit=chosen.dose_unit)
+    write_tables(con, protocols, temp=True)
+    progress("Applying the rule")
+    as_of = chosen.as_of or last_day(con)
+    rules.run(con, as_of, temporary=True)
+    report(write_answers(Result(con, as_of), chosen.out))
+
+
+def run_protocols(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
+    for protocol in load_protocols(chosen.protocols):
+        default = ", default" if protocol.default else ""
+        print(f"{protocol.id}: {protocol.drug}, {protocol.setting or 'no setting'}{default}")
+
+
+def named_files(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> dict[str, Path | None]:
+    return {name: getattr(chosen, name) for name in FILES}
+
+
+def files_of(folder: Path) -> dict[str, Path | None]:
+    """The CSV files of a folder by their table's name; the two needed ones even where they are missing."""
+    paths = {name: folder / f"{name}.csv" for name in FILES}
+    return {name: path if name in NEEDED or path.exists() else None for name, path in paths.items()}
+
+
+def read_origin(folder: Path) -> dict:
+    """What a folder of files says of itself in `origin.toml`; nothing where there is none."""
+    try:
+        return tomllib.loads((folder / "origin.toml").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except tomllib.TOMLDecodeError as error:
+        raise SourceError(f"origin.toml: not a TOML file ({error})") from error
+
+
+def open_database(path: Path) -> duckdb.DuckDBPyConnection:
+    if not path.exists():
+        raise StoreError(f"{path}: there is no database here")
+    try:
+        return duckdb.connect(os.path.realpath(path), read_only=True)
+    except duckdb.Error as error:
+        raise StoreError(f"{path}: not a database that leuko published") from error
+
+
+def write_answers(result: Result, folder: Path) -> int:
+    """Write the four tables as CSV: days as YYYY-MM-DD, empty for none, numbers plain. Gives the rows set aside."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in COLUMNS:
+        result.relation(name).project(plain_numbers(result.relation(name))).write_csv(
+            str(folder / f"{name}.csv"), header=True
+        )
+    return len(result.rejected)
+
+
+def plain_numbers(relation: duckdb.DuckDBPyRelation) -> str:
+    """The columns of a relation, with 430.0 written as 430."""
+    return ", ".join(
+        f"CASE WHEN {name} = floor({name}) THEN CAST(CAST({name} AS BIGINT) AS TEXT) ELSE CAST({name} AS TEXT) END AS {name}"
+        if kind == "DOUBLE"
+        else name
+        for name, kind in zip(relation.columns, map(str, relation.types), strict=True)
+    )
+
+
+def progress(line: str) -> None:
+    if sys.stderr.isatty():
+        print(f"{line} …", file=sys.stderr)
+
+
+def report(set_aside: int) -> None:
+    if set_aside:
+        print(f"{set_aside:,} rows were set aside, each with its reason", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

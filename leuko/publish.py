@@ -1,0 +1,141 @@
+"""Building a DuckDB file and publishing it in one step.
+
+A load writes a new file beside the old one, closes it, renames it, and re-points the symbolic link that readers open.
+A crash at any moment leaves the old file whole; a reader never sees half of a load.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from leuko import rules, sources
+from leuko.evaluation import last_day
+from leuko.facts import write_facts, write_grades
+from leuko.protocols import load_protocols, version, write_tables
+from leuko.store import KEPT, QUERIES, StoreError
+
+VERSIONS_KEPT = 2
+
+
+def load_csv(
+    db: str | os.PathLike,
+    *,
+    labs: str | os.PathLike,
+    exposures: str | os.PathLike,
+    patients: str | os.PathLike | None = None,
+    events: str | os.PathLike | None = None,
+    dose_unit: str = "mg",
+    as_of: date | None = None,
+    origin: dict | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> int:
+    """Publish a new database at `db` from CSV files, evaluated for `as_of` (default: the data's last day).
+
+    `origin` may hold `title`, `simulated` and `note`, which every screen shows. `say` is told what is being done.
+    Gives the number of rows that were set aside. Raises SourceError, ProtocolError or StoreError, and leaves the
+    database that was there as it was.
+    """
+    with only_load(Path(db)) as number:
+        building = Path(f"{db}.building")
+        building.unlink(missing_ok=True)
+        con = duckdb.connect(str(building))
+        try:
+            say("Reading the files")
+            sources.read_csv(
+                con, labs=labs, exposures=exposures, patients=patients, events=events, dose_unit=dose_unit
+            )
+            say("Applying the rule")
+            set_aside = finish(con, number, as_of, origin or {})
+            con.execute("CHECKPOINT")
+        except BaseException:
+            con.close()
+            building.unlink(missing_ok=True)
+            raise
+        con.close()
+        say("Publishing")
+        point_to(Path(db), building, number)
+    return set_aside
+
+
+def finish(con: duckdb.DuckDBPyConnection, number: int, as_of: date | None, origin: dict) -> int:
+    """Evaluate the canonical tables of `con` and write what a page reads; gives the number of rows set aside."""
+    protocols = load_protocols()
+    write_tables(con, protocols)
+    con.execute("CREATE OR REPLACE TABLE labs AS SELECT * FROM labs ORDER BY patient_id, collected_at, analyte")
+    day = as_of or last_day(con)
+    rules.run(con, day, keep=KEPT)
+    write_facts(con, temporary=False)
+    write_grades(con)
+    con.execute(
+        """CREATE TABLE about AS SELECT
+            CAST($as_of AS DATE) AS as_of,
+            coalesce((SELECT min(CAST(collected_at AS DATE)) FROM labs), (SELECT min(start_on) FROM exposures)) AS first_day,
+            $title AS title, $simulated AS simulated, $note AS note, $version AS protocols_version, $number AS number""",
+        {
+            "as_of": day,
+            "title": str(origin.get("title", "")),
+            "simulated": bool(origin.get("simulated", False)),
+            "note": str(origin.get("note", "")),
+            "version": version(protocols),
+            "number": number,
+        },
+    )
+    con.execute(
+        "CREATE VIEW draws AS SELECT patient_id, drawn_on, min(value) FILTER (WHERE analyte = 'anc') AS anc, "
+        "min(value) FILTER (WHERE analyte = 'platelets') AS platelets FROM ("
+        + QUERIES["results_used"]
+        .replace("patient_id IN (SELECT unnest($patients)) AND ", "")
+        .replace("$after", "(SELECT as_of + 1 FROM about)")
+        + ") AS results_used WHERE used AND analyte IN ('anc', 'platelets') GROUP BY patient_id, drawn_on"
+    )
+    return con.execute("SELECT (SELECT count(*) FROM rejected) + (SELECT count(*) FROM unmatched)").fetchall()[0][0]
+
+
+@contextmanager
+def only_load(db: Path) -> Iterator[int]:
+    """The number of this load, while no other load of the same database runs. Raises StoreError where one does."""
+    if db.exists() and not db.is_symlink():
+        raise StoreError(f"{db}: is a file that leuko did not publish; name another")
+    if not db.absolute().parent.is_dir():
+        raise StoreError(f"{db}: there is no folder {db.parent}")
+    with open(f"{db}.lock", "w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StoreError(f"{db}: another load is running") from error
+        yield max(published(db), default=0) + 1
+
+
+def published(db: Path) -> dict[int, Path]:
+    """The versions of a database that stand beside its name, by number."""
+    files = db.parent.glob(f"{db.name}.v*")
+    return {int(file.name.rpartition(".v")[2]): file for file in files if file.name.rpartition(".v")[2].isdigit()}
+
+
+def point_to(db: Path, built: Path, number: int) -> None:
+    """Make the built file the one that readers open, in one step, and remove versions that nobody should open."""
+    final = db.with_name(f"{db.name}.v{number}")
+    flush(built)
+    os.replace(built, final)
+    link = db.with_name(f"{db.name}.link")
+    link.unlink(missing_ok=True)
+    link.symlink_to(final.name)
+    os.replace(link, db)
+    flush(db.absolute().parent)
+    versions = published(db)
+    for old in sorted(versions)[:-VERSIONS_KEPT]:
+        versions[old].unlink()
+
+
+def flush(path: Path) -> None:
+    """Wait until a file or folder is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,8 @@
+-- What the reader's filters leave of the list.
+SELECT *
+FROM listed
+WHERE ($site IS NULL OR list_contains($site, coalesce(site, '')))
+    AND ($clinician IS NULL OR list_contains($clinician, coalesce(clinician, '')))
+    AND ($drug IS NULL OR list_contains($drug, coalesce(drug, '')))
+    AND ($status IS NULL OR list_contains($status, status))
+    AND ($search = '' OR contains(lower(patient_id), $search) OR contains(lower(coalesce(name, '')), $search))

@@ -1,0 +1,312 @@
+"""The published DuckDB file, opened read-only: the only module that owns its connection.
+
+Every query takes a cursor of its own, since a shared one hands one user another patient's rows. A `View` is what one
+reader may see (sites) of one day; past days are evaluated anew on a cursor's temporary tables.
+"""
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import pandas
+
+from leuko import rules
+
+QUERIES = {
+    path.stem: path.read_text(encoding="utf-8") for path in (Path(__file__).parent / "queries").glob("*.sql")
+}
+SETTINGS = {
+    "enable_external_access": "false",
+    "autoload_known_extensions": "false",
+    "autoinstall_known_extensions": "false",
+    "lock_configuration": "true",
+    "threads": "2",
+    "memory_limit": "2GB",
+    "max_execution_time": "60000",
+}
+KEPT = (*rules.ANSWERS, "doses", "checks")
+REPLAYS = 4
+MOST_ROWS = 1000
+
+
+class StoreError(ValueError):
+    """The database cannot be read; the message is one line for the user."""
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a reader narrowed the worklist to. None: everything. An empty text among the values: none recorded."""
+
+    site: tuple[str, ...] | None = None
+    clinician: tuple[str, ...] | None = None
+    drug: tuple[str, ...] | None = None
+    status: tuple[str, ...] | None = None
+    search: str = ""
+
+    def parameters(self) -> dict:
+        lists = {name: list(values) if values else None for name, values in vars(self).items() if name != "search"}
+        return {**lists, "search": self.search.strip().lower()}
+
+    @property
+    def words(self) -> str:
+        """The filters as a sentence would name them; empty where there are none."""
+        parts = [
+            f"{name} {' or '.join(value or 'not recorded' for value in values)}"
+            for name, values in vars(self).items()
+            if name != "search" and values
+        ]
+        if self.search.strip():
+            parts.append(f"“{self.search.strip()}” in the name or id")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class About:
+    """What a published file says of itself; `as_of` is the last day that its worklist was evaluated for."""
+
+    as_of: date
+    first_day: date
+    title: str
+    simulated: bool
+    note: str
+    protocols_version: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Patient:
+    """One patient as known on a day: frames in time order, dates as dates, counts in cells/µL, None where missing."""
+
+    about: dict
+    worklist: pandas.DataFrame
+    counts: pandas.DataFrame
+    doses: pandas.DataFrame
+    events: pandas.DataFrame
+    episodes: pandas.DataFrame
+    recommendations: pandas.DataFrame
+    checks: pandas.DataFrame
+    thresholds: pandas.DataFrame
+    sources: pandas.DataFrame
+
+
+class Store:
+    """One published file. `path` is the real file behind the name: key every cache by it."""
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = os.path.realpath(path)
+        if not os.path.exists(self.path):
+            raise StoreError(f"{path}: there is no database here; make one with `python -m leuko load`")
+        try:
+            self._connection = duckdb.connect(self.path, read_only=True, config=SETTINGS)
+            self.about = self._read_about()
+        except duckdb.Error as error:
+            raise StoreError(f"{path}: not a database that leuko published") from error
+        self._replays: OrderedDict[date, duckdb.DuckDBPyConnection] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def _read_about(self) -> About:
+        with self.cursor() as cursor:
+            row = cursor.execute("SELECT * FROM about").df().iloc[0].to_dict()
+        return About(**{**row, "as_of": row["as_of"].date(), "first_day": row["first_day"].date()})
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        cursor = self._connection.cursor()
+        try:
+            yield cursor
+        finally:
+            cursor.close()
+
+    @contextmanager
+    def day(self, as_of: date) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor on which the worklist is that of `as_of`; past days stay evaluated for the next reader."""
+        if as_of == self.about.as_of:
+            with self.cursor() as cursor:
+                yield cursor
+            return
+        with self._lock:
+            if as_of not in self._replays:
+                cursor = self._connection.cursor()
+                rules.run(cursor, as_of, keep=KEPT, temporary=True)
+                self._replays[as_of] = cursor
+                if len(self._replays) > REPLAYS:
+                    self._replays.popitem(last=False)[1].close()
+            self._replays.move_to_end(as_of)
+            yield self._replays[as_of]
+
+    @contextmanager
+    def patient_day(self, patient_id: str, as_of: date) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor on which this patient stands as on `as_of`; no other patient is evaluated."""
+        with self.cursor() as cursor:
+            if as_of != self.about.as_of:
+                for table in ("labs", "exposures", "events", "patients"):
+                    cursor.execute(
+                        f"CREATE TEMP TABLE {table} AS SELECT * FROM main.{table} WHERE patient_id = ?", [patient_id]
+                    )
+                rules.run(cursor, as_of, keep=KEPT, temporary=True)
+            yield cursor
+
+    def view(self, sites: tuple[str, ...] | None = None, as_of: date | None = None) -> "View":
+        """What may be seen of these sites (None: all) as known on `as_of` (None: the day of the file)."""
+        return View(self, sites, as_of or self.about.as_of)
+
+
+class View:
+    """The sites that a reader may see, on one day."""
+
+    def __init__(self, store: Store, sites: tuple[str, ...] | None, as_of: date):
+        self.store = store
+        self.sites = sites
+        self.as_of = as_of
+
+    def choices(self) -> dict[str, list[str]]:
+        """The sites, clinicians and drugs that occur, sorted; an empty text where one is not recorded."""
+        return {
+            name: self._read(f"SELECT DISTINCT coalesce({name}, '') AS choice FROM kept ORDER BY choice", Filters())[
+                "choice"
+            ].tolist()
+            for name in ("site", "clinician", "drug")
+        }
+
+    def statuses(self, filters: Filters) -> pandas.DataFrame:
+        """Courses and distinct patients in each status, the most urgent first, whatever status is filtered for."""
+        return self._read(
+            """SELECT statuses.status, statuses.urgency, statuses.word, statuses.tone, statuses.icon,
+                count(kept.patient_id) AS courses, count(DISTINCT kept.patient_id) AS patients
+            FROM statuses LEFT JOIN kept ON kept.status = statuses.status
+            GROUP BY ALL ORDER BY statuses.urgency""",
+            Filters(**{**vars(filters), "status": None}),
+        )
+
+    def patients(self, filters: Filters) -> int:
+        return self._number("SELECT count(DISTINCT patient_id) FROM kept", filters)
+
+    def count(self, filters: Filters) -> int:
+        return self._number("SELECT count(*) FROM kept", filters)
+
+    def worklist(self, filters: Filters, page: int = 1, per_page: int = 50) -> pandas.DataFrame:
+        """One screenful of courses, the most urgent first, with the patient's last ANC values for a sparkline."""
+        rows = min(per_page, MOST_ROWS)
+        listed = self._read(
+            f"""SELECT * FROM kept ORDER BY urgency, since NULLS LAST, patient_id, drug, protocol
+            LIMIT {rows:d} OFFSET {(max(page, 1) - 1) * rows:d}""",
+            filters,
+        )
+        return listed.merge(self._recent_anc(listed["patient_id"].unique().tolist()), on="patient_id", how="left")
+
+    def rejected(self) -> pandas.DataFrame:
+        """How many rows were set aside, by kind and reason."""
+        return self._rejected("SELECT kind, reason, count(*) AS rows FROM visible GROUP BY ALL ORDER BY rows DESC, kind, reason")
+
+    def rejected_rows(self, reason: str | None = None, limit: int = MOST_ROWS) -> pandas.DataFrame:
+        """The rows that were set aside, as they came, at most 1,000 of them."""
+        return self._rejected(
+            f"""SELECT kind, source, reason, patient_id, raw_record FROM visible
+            WHERE $reason IS NULL OR reason = $reason ORDER BY kind, source LIMIT {min(limit, MOST_ROWS):d}""",
+            {"reason": reason},
+        )
+
+    def patient(self, patient_id: str) -> Patient | None:
+        """Everything known of a patient, or None where there is none of this id among the sites that may be seen."""
+        with self.store.patient_day(patient_id, self.as_of) as cursor:
+            cursor.execute(rules.WORDS[1])
+            about = self._about(cursor, patient_id)
+            if about is None:
+                return None
+
+            def read(query: str) -> pandas.DataFrame:
+                return cursor.execute(query, named(query, {"patient": patient_id, "as_of": self.as_of})).df()
+
+            def of_protocols(table: str) -> pandas.DataFrame:
+                return read(
+                    f"SELECT * FROM {table} WHERE protocol IN "
+                    "(SELECT protocol FROM worklist WHERE patient_id = $patient) ORDER BY ALL"
+                )
+
+            counts = f"WITH results_used AS ({QUERIES['results_used']}) {QUERIES['counts']}"
+            return Patient(
+                about=about,
+                worklist=cursor.execute(
+                    f"SELECT * FROM ({QUERIES['listed']}) WHERE patient_id = $patient ORDER BY urgency, since",
+                    {"sites": sites_parameter(self.sites), "patient": patient_id},
+                ).df(),
+                counts=cursor.execute(
+                    counts, {"patients": [patient_id], "after": self.as_of + timedelta(days=1)}
+                ).df(),
+                doses=read(
+                    """SELECT drug, setting, protocol, dose_mg, dose_unit, start_on, end_on, end_reason, source
+                    FROM doses WHERE patient_id = $patient ORDER BY drug, start_on, dose_mg"""
+                ),
+                events=read(
+                    """SELECT kind, value, occurred_at, source FROM events
+                    WHERE patient_id = $patient AND CAST(occurred_at AS DATE) <= $as_of ORDER BY occurred_at, kind"""
+                ),
+                episodes=read("SELECT * FROM episodes WHERE patient_id = $patient ORDER BY drug, protocol, episode"),
+                recommendations=read(
+                    """SELECT drug, protocol, episode, decided_on, action, dose_mg, clause, certainty, why
+                    FROM recommendations WHERE patient_id = $patient ORDER BY drug, protocol, episode, place"""
+                ),
+                checks=read(QUERIES["checks"]),
+                thresholds=of_protocols("thresholds"),
+                sources=of_protocols("protocol_sources"),
+            )
+
+    def _about(self, cursor: duckdb.DuckDBPyConnection, patient_id: str) -> dict | None:
+        """The patient's own row; only the id where he has counts or doses but stands in no patient list."""
+        rows = cursor.execute(
+            """SELECT seen.patient_id, patients.* EXCLUDE (patient_id)
+            FROM (SELECT patient_id FROM worklist WHERE patient_id = $patient
+                UNION SELECT patient_id FROM patients WHERE patient_id = $patient
+                UNION SELECT patient_id FROM labs WHERE patient_id = $patient
+                UNION SELECT patient_id FROM exposures WHERE patient_id = $patient) AS seen
+            LEFT JOIN patients ON patients.patient_id = seen.patient_id
+            WHERE $sites IS NULL OR list_contains($sites, patients.site)""",
+            {"patient": patient_id, "sites": sites_parameter(self.sites)},
+        )
+        names = [column[0] for column in rows.description]
+        found = rows.fetchall()
+        return dict(zip(names, found[0], strict=True)) if found else None
+
+    def _recent_anc(self, patients: list[str]) -> pandas.DataFrame:
+        with self.store.cursor() as cursor:
+            return cursor.execute(
+                f"WITH results_used AS ({QUERIES['results_used']}) SELECT * FROM ({QUERIES['recent_anc']})",
+                {"patients": patients, "after": self.as_of + timedelta(days=1)},
+            ).df()
+
+    def _number(self, query: str, filters: Filters) -> int:
+        return int(self._read(query, filters).iat[0, 0])
+
+    def _read(self, query: str, filters: Filters) -> pandas.DataFrame:
+        """A query over `kept`: the rows of the worklist that the sites and the filters leave."""
+        with self.store.day(self.as_of) as cursor:
+            cursor.execute(rules.WORDS[1])
+            return cursor.execute(
+                f"WITH listed AS ({QUERIES['listed']}), kept AS ({QUERIES['kept']}) {query}",
+                {"sites": sites_parameter(self.sites), **filters.parameters()},
+            ).df()
+
+    def _rejected(self, query: str, parameters: dict | None = None) -> pandas.DataFrame:
+        with self.store.day(self.as_of) as cursor:
+            return cursor.execute(
+                f"WITH visible AS ({QUERIES['rejected']}) {query}",
+                {"sites": sites_parameter(self.sites), **(parameters or {})},
+            ).df()
+
+
+def sites_parameter(sites: tuple[str, ...] | None) -> list[str] | None:
+    return None if sites is None else list(sites)
+
+
+def named(query: str, parameters: dict) -> dict:
+    """Only the parameters that a query names: DuckDB refuses others."""
+    return {name: value for name, value in parameters.items() if f"${name}" in query}
