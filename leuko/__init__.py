@@ -1,7 +1,7 @@
 """leuko: what published tables say about a drug when neutrophils or platelets fall.
 
-`evaluate` applies the rule, `load_protocols` reads the tables, `grade` gives a CTCAE grade. It supports clinical
-judgement and never replaces it.
+`evaluate` applies the rule, `load_protocols` reads the tables, `grade` gives a CTCAE grade. It supports
+clinical judgement and never replaces it.
 """
 
 from leuko.evaluation import Result, evaluate

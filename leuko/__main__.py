@@ -1,6 +1,7 @@
 """The command line: `python -m leuko load | evaluate | protocols`.
 
-Exit status: 0 done, 1 a whole file or a protocol was refused (one clear line each on standard error), 2 wrong usage.
+Exit status: 0 done, 1 a whole file or a protocol was refused (one clear line each on standard error), 2 wrong
+usage.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from leuko.evaluation import COLUMNS, Result, last_day
 from leuko.protocols import ProtocolError, load_protocols, write_tables
 from leuko.publish import load_csv
 from leuko.sources import SourceError
-from leuko.store import StoreError
+from leuko.store import StoreError, open_published
 
 FILES = ("labs", "exposures", "patients", "events")
 NEEDED = ("labs", "exposures")
@@ -31,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (SourceError, ProtocolError, StoreError) as refused:
         print(refused, file=sys.stderr)
         return 1
-    except (OSError, duckdb.IOException) as failed:
+    except (OSError, duckdb.Error) as failed:
         print(f"could not finish: {str(failed).splitlines()[0]}", file=sys.stderr)
         return 1
     return 0
@@ -43,24 +44,22 @@ def build_parser() -> argparse.ArgumentParser:
 
     load = commands.add_parser("load", help="build a database from files and publish it in one step")
     add_files(load)
-    load.add_argument("--format", choices=["csv"], default="csv", help="the shape of the files (default: csv)")
-    load.add_argument("--from", dest="folder", type=Path, metavar="DIR", help="a folder with labs.csv, exposures.csv, …")
+    load.add_argument("--format", choices=["csv"], default="csv", help="shape of the files (default: csv)")
+    load.add_argument("--from", dest="folder", type=Path, metavar="DIR", help="folder of labs.csv and so on")
     load.add_argument("--db", type=Path, required=True, metavar="FILE", help="the database that is published")
-    load.add_argument("--dose-unit", default="mg", metavar="UNIT", help="unit of doses that name none (default: mg)")
-    load.add_argument("--as-of", type=day, metavar="DATE", help="evaluate for this day (default: the data's last)")
+    add_reading(load)
     load.set_defaults(run=run_load)
 
-    evaluate = commands.add_parser("evaluate", help="write episodes, recommendations, worklist and set-aside rows")
+    evaluate = commands.add_parser("evaluate", help="apply the rule and write its tables")
     add_files(evaluate)
     evaluate.add_argument("--db", type=Path, metavar="FILE", help="a published database, instead of files")
-    evaluate.add_argument("--protocols", type=Path, metavar="DIR", help="protocol files, instead of the shipped ones")
-    evaluate.add_argument("--dose-unit", default="mg", metavar="UNIT", help="unit of doses that name none (default: mg)")
-    evaluate.add_argument("--as-of", type=day, metavar="DATE", help="the day asked (default: the data's last)")
-    evaluate.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder for the four CSV files")
+    evaluate.add_argument("--protocols", type=Path, metavar="DIR", help="protocols other than the shipped")
+    add_reading(evaluate)
+    evaluate.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the CSV files")
     evaluate.set_defaults(run=run_evaluate)
 
     protocols = commands.add_parser("protocols", help="list and check protocol files")
-    protocols.add_argument("--protocols", type=Path, metavar="DIR", help="a folder, instead of the shipped ones")
+    protocols.add_argument("--protocols", type=Path, metavar="DIR", help="a folder other than the shipped")
     protocols.set_defaults(run=run_protocols)
     return parser
 
@@ -68,6 +67,13 @@ def build_parser() -> argparse.ArgumentParser:
 def add_files(parser: argparse.ArgumentParser) -> None:
     for name in FILES:
         parser.add_argument(f"--{name}", type=Path, metavar="FILE")
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dose-unit", default="mg", metavar="UNIT", help="unit of doses that name none (default: mg)"
+    )
+    parser.add_argument("--as-of", type=day, metavar="DATE", help="the day asked (default: the data's last)")
 
 
 def day(text: str) -> date:
@@ -78,7 +84,7 @@ def day(text: str) -> date:
 
 
 def run_load(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
-    files, origin = named_files(parser, chosen), {}
+    files, origin = named_files(chosen), {}
     if chosen.folder:
         if any(files.values()):
             parser.error("give --from, or the files one by one")
@@ -92,12 +98,12 @@ def run_load(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> Non
 
 
 def run_evaluate(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
-    files = named_files(parser, chosen)
-    if bool(chosen.db) == all(files[name] for name in NEEDED):
+    files = named_files(chosen)
+    if any(files.values()) if chosen.db else not all(files[name] for name in NEEDED):
         parser.error("give --db, or --labs and --exposures")
     protocols = load_protocols(chosen.protocols)
     if chosen.db:
-        con = open_database(chosen.db)
+        con, _ = open_published(os.path.realpath(chosen.db), {})
     else:
         con = duckdb.connect()
         progress("Reading the files")
@@ -115,7 +121,7 @@ def run_protocols(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> Non
         print(f"{protocol.id}: {protocol.drug}, {protocol.setting or 'no setting'}{default}")
 
 
-def named_files(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> dict[str, Path | None]:
+def named_files(chosen: argparse.Namespace) -> dict[str, Path | None]:
     return {name: getattr(chosen, name) for name in FILES}
 
 
@@ -131,35 +137,24 @@ def read_origin(folder: Path) -> dict:
         return tomllib.loads((folder / "origin.toml").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SourceError(f"origin.toml: not a TOML file ({error})") from error
 
 
-def open_database(path: Path) -> duckdb.DuckDBPyConnection:
-    if not path.exists():
-        raise StoreError(f"{path}: there is no database here")
-    try:
-        return duckdb.connect(os.path.realpath(path), read_only=True)
-    except duckdb.Error as error:
-        raise StoreError(f"{path}: not a database that leuko published") from error
-
-
 def write_answers(result: Result, folder: Path) -> int:
-    """Write the four tables as CSV: days as YYYY-MM-DD, empty for none, numbers plain. Gives the rows set aside."""
+    """Write the four tables as CSV (days YYYY-MM-DD, empty for none); gives the number of rows set aside."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in COLUMNS:
-        result.relation(name).project(plain_numbers(result.relation(name))).write_csv(
-            str(folder / f"{name}.csv"), header=True
-        )
+        answer = result.relation(name)
+        answer.project(plain_numbers(answer)).write_csv(str(folder / f"{name}.csv"), header=True)
     return len(result.rejected)
 
 
 def plain_numbers(relation: duckdb.DuckDBPyRelation) -> str:
     """The columns of a relation, with 430.0 written as 430."""
+    plain = "regexp_replace(CAST({0} AS TEXT), '\\.0$', '') AS {0}"
     return ", ".join(
-        f"CASE WHEN {name} = floor({name}) THEN CAST(CAST({name} AS BIGINT) AS TEXT) ELSE CAST({name} AS TEXT) END AS {name}"
-        if kind == "DOUBLE"
-        else name
+        plain.format(name) if kind == "DOUBLE" else name
         for name, kind in zip(relation.columns, map(str, relation.types), strict=True)
     )
 
@@ -171,7 +166,8 @@ def progress(line: str) -> None:
 
 def report(set_aside: int) -> None:
     if set_aside:
-        print(f"{set_aside:,} rows were set aside, each with its reason", file=sys.stderr)
+        rows = "1 row was" if set_aside == 1 else f"{set_aside:,} rows were"
+        print(f"{rows} set aside, each with its reason", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -21,13 +21,14 @@ def write_facts(con: duckdb.DuckDBPyConnection, *, temporary: bool = True) -> No
     kind = "TEMP TABLE" if temporary else "TABLE"
     limits = ", ".join(f"{row['value']} AS {row['name']}" for row in read_rows("limits"))
     con.execute(f"CREATE OR REPLACE {kind} limits AS SELECT {limits}")
-    write_rows(con, kind, "statuses", "status TEXT, urgency INTEGER, word TEXT, to_do TEXT, tone TEXT, icon TEXT")
+    columns = "status TEXT, urgency INTEGER, word TEXT, to_do TEXT, tone TEXT, icon TEXT"
+    write_rows(con, kind, "statuses", columns)
 
 
 def write_grades(con: duckdb.DuckDBPyConnection) -> None:
     """Write the CTCAE cuts as the table `grades`; counts in cells/µL, `below` a count or `lln`."""
-    columns = "version TEXT, analyte TEXT, grade INTEGER, at_least DOUBLE, below TEXT, published TEXT, source TEXT"
-    write_rows(con, "TABLE", "grades", columns)
+    columns = "version TEXT, analyte TEXT, grade INTEGER, at_least DOUBLE, below TEXT"
+    write_rows(con, "TABLE", "grades", f"{columns}, published TEXT, source TEXT")
 
 
 def write_rows(con: duckdb.DuckDBPyConnection, kind: str, name: str, columns: str) -> None:

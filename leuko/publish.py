@@ -1,13 +1,15 @@
 """Building a DuckDB file and publishing it in one step.
 
-A load writes a new file beside the old one, closes it, renames it, and re-points the symbolic link that readers open.
-A crash at any moment leaves the old file whole; a reader never sees half of a load.
+A load writes a new file beside the old one, closes it, renames it, and re-points the symbolic link that
+readers open. A crash at any moment leaves the old file whole; a reader never sees half of a load.
 """
 
 import fcntl
+import glob
 import os
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -36,15 +38,12 @@ def load_csv(
 ) -> int:
     """Publish a new database at `db` from CSV files, evaluated for `as_of` (default: the data's last day).
 
-    `origin` may hold `title`, `simulated` and `note`, which every screen shows. `say` is told what is being done.
-    Gives the number of rows that were set aside. Raises SourceError, ProtocolError or StoreError, and leaves the
-    database that was there as it was.
+    `origin` may hold `title`, `simulated` and `note`, which every screen shows. `say` is told what is being
+    done. Gives the number of rows that were set aside. Raises SourceError, ProtocolError or StoreError, and
+    leaves the database that was there as it was.
     """
-    with only_load(Path(db)) as number:
-        building = Path(f"{db}.building")
-        building.unlink(missing_ok=True)
-        con = duckdb.connect(str(building))
-        try:
+    with only_load(Path(db)) as number, building_place(Path(db)) as building:
+        with closing(duckdb.connect(str(building))) as con:
             say("Reading the files")
             sources.read_csv(
                 con, labs=labs, exposures=exposures, patients=patients, events=events, dose_unit=dose_unit
@@ -52,21 +51,28 @@ def load_csv(
             say("Applying the rule")
             set_aside = finish(con, number, as_of, origin or {})
             con.execute("CHECKPOINT")
-        except BaseException:
-            con.close()
-            building.unlink(missing_ok=True)
-            raise
-        con.close()
         say("Publishing")
         point_to(Path(db), building, number)
     return set_aside
 
 
+@contextmanager
+def building_place(db: Path) -> Iterator[Path]:
+    """A file name in a folder of its own, where a killed load leaves DuckDB's log and spill files too."""
+    folder = Path(f"{db}.building")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder / "new.duckdb"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def finish(con: duckdb.DuckDBPyConnection, number: int, as_of: date | None, origin: dict) -> int:
-    """Evaluate the canonical tables of `con` and write what a page reads; gives the number of rows set aside."""
+    """Evaluate the canonical tables of `con`, write what a page reads, give the number of rows set aside."""
     protocols = load_protocols()
     write_tables(con, protocols)
-    con.execute("CREATE OR REPLACE TABLE labs AS SELECT * FROM labs ORDER BY patient_id, collected_at, analyte")
+    con.execute("CREATE OR REPLACE TABLE labs AS FROM labs ORDER BY patient_id, collected_at, analyte")
     day = as_of or last_day(con)
     rules.run(con, day, keep=KEPT)
     write_facts(con, temporary=False)
@@ -74,8 +80,11 @@ def finish(con: duckdb.DuckDBPyConnection, number: int, as_of: date | None, orig
     con.execute(
         """CREATE TABLE about AS SELECT
             CAST($as_of AS DATE) AS as_of,
-            coalesce((SELECT min(CAST(collected_at AS DATE)) FROM labs), (SELECT min(start_on) FROM exposures)) AS first_day,
-            $title AS title, $simulated AS simulated, $note AS note, $version AS protocols_version, $number AS number""",
+            coalesce(
+                (SELECT min(CAST(collected_at AS DATE)) FROM labs), (SELECT min(start_on) FROM exposures)
+            ) AS first_day,
+            $title AS title, $simulated AS simulated, $note AS note,
+            $version AS protocols_version, $number AS number""",
         {
             "as_of": day,
             "title": str(origin.get("title", "")),
@@ -93,12 +102,13 @@ def finish(con: duckdb.DuckDBPyConnection, number: int, as_of: date | None, orig
         .replace("$after", "(SELECT as_of + 1 FROM about)")
         + ") AS results_used WHERE used AND analyte IN ('anc', 'platelets') GROUP BY patient_id, drawn_on"
     )
-    return con.execute("SELECT (SELECT count(*) FROM rejected) + (SELECT count(*) FROM unmatched)").fetchall()[0][0]
+    counted = con.execute("SELECT (SELECT count(*) FROM rejected) + (SELECT count(*) FROM unmatched)")
+    return counted.fetchall()[0][0]
 
 
 @contextmanager
 def only_load(db: Path) -> Iterator[int]:
-    """The number of this load, while no other load of the same database runs. Raises StoreError where one does."""
+    """The number of this load, while no other load of the same database runs; StoreError where one does."""
     if db.exists() and not db.is_symlink():
         raise StoreError(f"{db}: is a file that leuko did not publish; name another")
     if not db.absolute().parent.is_dir():
@@ -113,12 +123,13 @@ def only_load(db: Path) -> Iterator[int]:
 
 def published(db: Path) -> dict[int, Path]:
     """The versions of a database that stand beside its name, by number."""
-    files = db.parent.glob(f"{db.name}.v*")
-    return {int(file.name.rpartition(".v")[2]): file for file in files if file.name.rpartition(".v")[2].isdigit()}
+    files = db.parent.glob(f"{glob.escape(db.name)}.v*")
+    numbers = {file.name.rpartition(".v")[2]: file for file in files}
+    return {int(number): file for number, file in numbers.items() if number.isdecimal()}
 
 
 def point_to(db: Path, built: Path, number: int) -> None:
-    """Make the built file the one that readers open, in one step, and remove versions that nobody should open."""
+    """Make the built file the one that readers open, in one step, and remove old versions."""
     final = db.with_name(f"{db.name}.v{number}")
     flush(built)
     os.replace(built, final)

@@ -1,7 +1,7 @@
 """The published DuckDB file, opened read-only: the only module that owns its connection.
 
-Every query takes a cursor of its own, since a shared one hands one user another patient's rows. A `View` is what one
-reader may see (sites) of one day; past days are evaluated anew on a cursor's temporary tables.
+Every query takes a cursor of its own, since a shared one hands one user another patient's rows. A `View` is
+what one reader may see (sites) of one day; past days are evaluated anew on a cursor's temporary tables.
 """
 
 import os
@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -18,9 +18,8 @@ import pandas
 
 from leuko import rules
 
-QUERIES = {
-    path.stem: path.read_text(encoding="utf-8") for path in (Path(__file__).parent / "queries").glob("*.sql")
-}
+FOLDER = Path(__file__).parent / "queries"
+QUERIES = {path.stem: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.sql")}
 SETTINGS = {
     "enable_external_access": "false",
     "autoload_known_extensions": "false",
@@ -31,6 +30,7 @@ SETTINGS = {
     "max_execution_time": "60000",
 }
 KEPT = (*rules.ANSWERS, "doses", "checks")
+URGENT_FIRST = "urgency, since NULLS LAST, patient_id, drug, protocol"
 REPLAYS = 4
 MOST_ROWS = 1000
 
@@ -41,7 +41,7 @@ class StoreError(ValueError):
 
 @dataclass(frozen=True)
 class Filters:
-    """What a reader narrowed the worklist to. None: everything. An empty text among the values: none recorded."""
+    """What a reader narrowed the worklist to. None: everything. An empty text as a value: none recorded."""
 
     site: tuple[str, ...] | None = None
     clinician: tuple[str, ...] | None = None
@@ -50,8 +50,8 @@ class Filters:
     search: str = ""
 
     def parameters(self) -> dict:
-        lists = {name: list(values) if values else None for name, values in vars(self).items() if name != "search"}
-        return {**lists, "search": self.search.strip().lower()}
+        chosen = {name: list(values) if values else None for name, values in vars(self).items()}
+        return {**chosen, "search": self.search.strip()}
 
     @property
     def words(self) -> str:
@@ -81,7 +81,7 @@ class About:
 
 @dataclass(frozen=True)
 class Patient:
-    """One patient as known on a day: frames in time order, dates as dates, counts in cells/µL, None where missing."""
+    """One patient as known on a day: frames in time order, counts in cells/µL, None where missing."""
 
     about: dict
     worklist: pandas.DataFrame
@@ -100,20 +100,9 @@ class Store:
 
     def __init__(self, path: str | os.PathLike):
         self.path = os.path.realpath(path)
-        if not os.path.exists(self.path):
-            raise StoreError(f"{path}: there is no database here; make one with `python -m leuko load`")
-        try:
-            self._connection = duckdb.connect(self.path, read_only=True, config=SETTINGS)
-            self.about = self._read_about()
-        except duckdb.Error as error:
-            raise StoreError(f"{path}: not a database that leuko published") from error
+        self._connection, self.about = open_published(self.path, SETTINGS)
         self._replays: OrderedDict[date, duckdb.DuckDBPyConnection] = OrderedDict()
         self._lock = threading.Lock()
-
-    def _read_about(self) -> About:
-        with self.cursor() as cursor:
-            row = cursor.execute("SELECT * FROM about").df().iloc[0].to_dict()
-        return About(**{**row, "as_of": row["as_of"].date(), "first_day": row["first_day"].date()})
 
     def close(self) -> None:
         self._connection.close()
@@ -135,13 +124,20 @@ class Store:
             return
         with self._lock:
             if as_of not in self._replays:
-                cursor = self._connection.cursor()
-                rules.run(cursor, as_of, keep=KEPT, temporary=True)
-                self._replays[as_of] = cursor
+                self._replays[as_of] = self._replay(as_of)
                 if len(self._replays) > REPLAYS:
                     self._replays.popitem(last=False)[1].close()
             self._replays.move_to_end(as_of)
             yield self._replays[as_of]
+
+    def _replay(self, as_of: date) -> duckdb.DuckDBPyConnection:
+        cursor = self._connection.cursor()
+        try:
+            rules.run(cursor, as_of, keep=KEPT, temporary=True)
+        except duckdb.Error:
+            cursor.close()
+            raise
+        return cursor
 
     @contextmanager
     def patient_day(self, patient_id: str, as_of: date) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -150,7 +146,7 @@ class Store:
             if as_of != self.about.as_of:
                 for table in ("labs", "exposures", "events", "patients"):
                     cursor.execute(
-                        f"CREATE TEMP TABLE {table} AS SELECT * FROM main.{table} WHERE patient_id = ?", [patient_id]
+                        f"CREATE TEMP TABLE {table} AS FROM main.{table} WHERE patient_id = ?", [patient_id]
                     )
                 rules.run(cursor, as_of, keep=KEPT, temporary=True)
             yield cursor
@@ -170,15 +166,14 @@ class View:
 
     def choices(self) -> dict[str, list[str]]:
         """The sites, clinicians and drugs that occur, sorted; an empty text where one is not recorded."""
+        query = "SELECT DISTINCT coalesce({0}, '') AS {0} FROM kept ORDER BY {0}"
         return {
-            name: self._read(f"SELECT DISTINCT coalesce({name}, '') AS choice FROM kept ORDER BY choice", Filters())[
-                "choice"
-            ].tolist()
+            name: self._read(query.format(name), Filters())[name].tolist()
             for name in ("site", "clinician", "drug")
         }
 
     def statuses(self, filters: Filters) -> pandas.DataFrame:
-        """Courses and distinct patients in each status, the most urgent first, whatever status is filtered for."""
+        """Courses and distinct patients in each status, the most urgent first, whatever status is chosen."""
         return self._read(
             """SELECT statuses.status, statuses.urgency, statuses.word, statuses.tone, statuses.icon,
                 count(kept.patient_id) AS courses, count(DISTINCT kept.patient_id) AS patients
@@ -194,29 +189,34 @@ class View:
         return self._number("SELECT count(*) FROM kept", filters)
 
     def worklist(self, filters: Filters, page: int = 1, per_page: int = 50) -> pandas.DataFrame:
-        """One screenful of courses, the most urgent first, with the patient's last ANC values for a sparkline."""
-        rows = min(per_page, MOST_ROWS)
+        """One screenful of courses, the most urgent first, with each patient's last ANC values."""
+        rows = min(max(per_page, 1), MOST_ROWS)
         listed = self._read(
-            f"""SELECT * FROM kept ORDER BY urgency, since NULLS LAST, patient_id, drug, protocol
-            LIMIT {rows:d} OFFSET {(max(page, 1) - 1) * rows:d}""",
+            f"""SELECT * FROM kept ORDER BY {URGENT_FIRST} LIMIT {rows:d}
+            OFFSET {(max(page, 1) - 1) * rows:d}""",
             filters,
         )
-        return listed.merge(self._recent_anc(listed["patient_id"].unique().tolist()), on="patient_id", how="left")
+        recent_anc = self._recent_anc(listed["patient_id"].unique().tolist())
+        return listed.merge(recent_anc, on="patient_id", how="left")
 
     def rejected(self) -> pandas.DataFrame:
         """How many rows were set aside, by kind and reason."""
-        return self._rejected("SELECT kind, reason, count(*) AS rows FROM visible GROUP BY ALL ORDER BY rows DESC, kind, reason")
+        return self._rejected(
+            """SELECT kind, reason, count(*) AS rows FROM visible
+            GROUP BY ALL ORDER BY rows DESC, kind, reason"""
+        )
 
     def rejected_rows(self, reason: str | None = None, limit: int = MOST_ROWS) -> pandas.DataFrame:
         """The rows that were set aside, as they came, at most 1,000 of them."""
         return self._rejected(
             f"""SELECT kind, source, reason, patient_id, raw_record FROM visible
-            WHERE $reason IS NULL OR reason = $reason ORDER BY kind, source LIMIT {min(limit, MOST_ROWS):d}""",
+            WHERE $reason IS NULL OR reason = $reason
+            ORDER BY kind, source LIMIT {min(limit, MOST_ROWS):d}""",
             {"reason": reason},
         )
 
     def patient(self, patient_id: str) -> Patient | None:
-        """Everything known of a patient, or None where there is none of this id among the sites that may be seen."""
+        """Everything known of a patient, or None where there is none at the sites that may be seen."""
         with self.store.patient_day(patient_id, self.as_of) as cursor:
             cursor.execute(rules.WORDS[1])
             about = self._about(cursor, patient_id)
@@ -236,24 +236,27 @@ class View:
             return Patient(
                 about=about,
                 worklist=cursor.execute(
-                    f"SELECT * FROM ({QUERIES['listed']}) WHERE patient_id = $patient ORDER BY urgency, since",
+                    f"FROM ({QUERIES['listed']}) WHERE patient_id = $patient ORDER BY {URGENT_FIRST}",
                     {"sites": sites_parameter(self.sites), "patient": patient_id},
                 ).df(),
                 counts=cursor.execute(
                     counts, {"patients": [patient_id], "after": self.as_of + timedelta(days=1)}
                 ).df(),
                 doses=read(
-                    """SELECT drug, setting, protocol, dose_mg, dose_unit, start_on, end_on, end_reason, source
+                    """SELECT
+                        drug, setting, protocol, dose_mg, dose_unit, start_on, end_on, end_reason, source
                     FROM doses WHERE patient_id = $patient ORDER BY drug, start_on, dose_mg"""
                 ),
                 events=read(
                     """SELECT kind, value, occurred_at, source FROM events
-                    WHERE patient_id = $patient AND CAST(occurred_at AS DATE) <= $as_of ORDER BY occurred_at, kind"""
+                    WHERE patient_id = $patient AND CAST(occurred_at AS DATE) <= $as_of
+                    ORDER BY occurred_at, kind"""
                 ),
-                episodes=read("SELECT * FROM episodes WHERE patient_id = $patient ORDER BY drug, protocol, episode"),
+                episodes=read("FROM episodes WHERE patient_id = $patient ORDER BY drug, protocol, episode"),
                 recommendations=read(
                     """SELECT drug, protocol, episode, decided_on, action, dose_mg, clause, certainty, why
-                    FROM recommendations WHERE patient_id = $patient ORDER BY drug, protocol, episode, place"""
+                    FROM recommendations WHERE patient_id = $patient
+                    ORDER BY drug, protocol, episode, place"""
                 ),
                 checks=read(QUERIES["checks"]),
                 thresholds=of_protocols("thresholds"),
@@ -263,14 +266,18 @@ class View:
     def _about(self, cursor: duckdb.DuckDBPyConnection, patient_id: str) -> dict | None:
         """The patient's own row; only the id where he has counts or doses but stands in no patient list."""
         rows = cursor.execute(
-            """SELECT seen.patient_id, patients.* EXCLUDE (patient_id)
+            """SELECT seen.patient_id,
+                patients.* EXCLUDE (patient_id) REPLACE (
+                    CASE WHEN died_on <= $as_of THEN died_on END AS died_on,
+                    CASE WHEN left_on <= $as_of THEN left_on END AS left_on
+                )
             FROM (SELECT patient_id FROM worklist WHERE patient_id = $patient
                 UNION SELECT patient_id FROM patients WHERE patient_id = $patient
                 UNION SELECT patient_id FROM labs WHERE patient_id = $patient
                 UNION SELECT patient_id FROM exposures WHERE patient_id = $patient) AS seen
             LEFT JOIN patients ON patients.patient_id = seen.patient_id
             WHERE $sites IS NULL OR list_contains($sites, patients.site)""",
-            {"patient": patient_id, "sites": sites_parameter(self.sites)},
+            {"patient": patient_id, "sites": sites_parameter(self.sites), "as_of": self.as_of},
         )
         names = [column[0] for column in rows.description]
         found = rows.fetchall()
@@ -301,6 +308,19 @@ class View:
                 f"WITH visible AS ({QUERIES['rejected']}) {query}",
                 {"sites": sites_parameter(self.sites), **(parameters or {})},
             ).df()
+
+
+def open_published(file: str, settings: dict[str, str]) -> tuple[duckdb.DuckDBPyConnection, About]:
+    """A read-only connection to a published file and what it says of itself, or StoreError."""
+    if not os.path.exists(file):
+        raise StoreError(f"{file}: there is no database here; make one with `python -m leuko load`")
+    names = ", ".join(field.name for field in fields(About))
+    try:
+        con = duckdb.connect(file, read_only=True, config=settings)
+        (about,) = con.execute(f"SELECT {names} FROM about").fetchall()
+    except (duckdb.Error, ValueError) as error:
+        raise StoreError(f"{file}: not a database that leuko published") from error
+    return con, About(*about)
 
 
 def sites_parameter(sites: tuple[str, ...] | None) -> list[str] | None:

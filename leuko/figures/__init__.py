@@ -4,17 +4,18 @@ Building the dict directly takes a tenth of the time that `plotly.graph_objects`
 `plotly.graph_objects.Figure(figure, _validate=False)`.
 """
 
+import html
 from datetime import date
 
 import pandas
 
 from leuko.figures import labels
-from leuko.figures.counts import GRADE_VERSION, count_panel, why_not_used
+from leuko.figures.counts import GRADE_VERSION, count_panel, use_in_words
 from leuko.figures.doses import dose_panels
 from leuko.figures.lanes import decision_panel, event_panel
-from leuko.figures.panels import HEADING_GAP, Panel, View, iso
+from leuko.figures.panels import HEADING_GAP, Panel, View, rows
 
-__all__ = ["GRADE_VERSION", "patient_figure", "why_not_used"]
+__all__ = ["GRADE_VERSION", "patient_figure", "use_in_words"]
 
 MARGIN = {"l": 104, "r": 176, "t": 48, "b": 44}  # room for row names, edge labels, the top line, days
 
@@ -84,7 +85,9 @@ def assemble(panels: list[Panel], view: View, patient_id: str) -> dict:
         } | panel.axis
         layout["xaxis"]["anchor"] = axis
         layout["shapes"] += [shape | {"yref": axis} for shape in panel.shapes]
-        layout["annotations"] += [note | {"yref": axis} for note in panel.annotations]
+        layout["annotations"] += [
+            note | {"yref": note["yref"].replace("y", axis, 1)} for note in panel.annotations
+        ]
         layout["annotations"].append(heading(panel, top / height, view, first=number == 1))
         data += [trace | {"xaxis": "x", "yaxis": axis} for trace in panel.traces]
         top = bottom - HEADING_GAP
@@ -101,7 +104,7 @@ def heading(panel: Panel, place: float, view: View, *, first: bool) -> dict:
         "y": place,
         "yanchor": "bottom",
         "yshift": 22 if first else 2,
-        "text": f"<b>{labels.hover_words(panel.heading)}</b>",
+        "text": f"<b>{html.escape(panel.heading)}</b>",
         "showarrow": False,
         "font": {"size": 13, "color": view.colour("text")},
     }
@@ -125,7 +128,7 @@ def blank_layout(view: View, patient_id: str, height: int) -> dict:
         },
         "xaxis": {
             "type": "date",
-            "range": iso(pandas.Series([view.start, view.end])),
+            "range": [view.start.isoformat(), view.end.isoformat()],
             "uirevision": patient_id,
             "gridcolor": view.colour("grid"),
             "tickfont": {"color": view.colour("faint")},
@@ -143,15 +146,17 @@ def blank_layout(view: View, patient_id: str, height: int) -> dict:
 
 def mark_episodes(layout: dict, episodes: pandas.DataFrame, view: View) -> None:
     """Shade each episode from onset to recovery (or as_of) behind all panels, its name above."""
-    if episodes.empty:
-        return
-    drugs = episodes["drug"].nunique()
-    ends = episodes["recovered_on"].fillna(view.as_of + pandas.Timedelta(days=1))
-    episodes = episodes.assign(end=ends).sort_values("onset_on")
-    numbers = episodes["episode"].astype(str)
-    names = (episodes["drug"] + ": " if drugs > 1 else "") + "episode " + numbers
-    shown = labels.fitting(view.pixels(episodes["onset_on"]), names.tolist(), numbers.tolist())
-    for start, end, name in zip(iso(episodes["onset_on"]), iso(episodes["end"]), shown, strict=True):
+    known = rows(episodes.sort_values("onset_on"))
+    several = len({episode["drug"] for episode in known}) > 1
+    numbers = [str(episode["episode"]) for episode in known]
+    names = [
+        f"{episode['drug']}: episode {episode['episode']}" if several else f"episode {episode['episode']}"
+        for episode in known
+    ]
+    shown = labels.fitting([view.pixel(episode["onset_on"]) for episode in known], names, numbers)
+    for episode, name in zip(known, shown, strict=True):
+        start = episode["onset_on"].isoformat()
+        end = (episode["recovered_on"] or view.as_of + pandas.Timedelta(days=1)).isoformat()
         layout["shapes"].append(
             {
                 "type": "rect",
@@ -174,7 +179,7 @@ def mark_episodes(layout: dict, episodes: pandas.DataFrame, view: View) -> None:
                 "yref": "paper",
                 "y": 1,
                 "yanchor": "bottom",
-                "text": name,
+                "text": html.escape(name),
                 "showarrow": False,
                 "font": {"size": 12, "color": view.colour("faint")},
             }

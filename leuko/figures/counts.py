@@ -1,16 +1,18 @@
 """The panels of counts: ANC with its bands, platelets, WBC. All in cells/µL."""
 
+import html
 import math
 from dataclasses import dataclass
 
-import pandas
-
 from leuko.facts import read_rows
 from leuko.figures import labels
-from leuko.figures.panels import Panel, View, escaped, iso, shown
+from leuko.figures.panels import Panel, View, rows
 from leuko.protocols.words import in_words
 
 NAMES = {"anc": "ANC", "platelets": "Platelets", "wbc": "WBC"}
+SENTENCE_NAMES = {"anc": "ANC", "platelets": "platelet count", "wbc": "WBC"}
+SYMBOLS = {"": "circle", "<": "triangle-down", ">": "triangle-up"}
+WITHDRAWN = ("entered-in-error", "cancelled")
 GRADE_VERSION = "CTCAE v5.0"
 HEIGHTS = {"anc": 360, "platelets": 100, "wbc": 100}
 LOWEST_TOP = {"anc": 2000, "platelets": 100_000, "wbc": 5000}  # an axis always reaches this far, cells/µL
@@ -18,17 +20,23 @@ LOWEST_TOP = {"anc": 2000, "platelets": 100_000, "wbc": 5000}  # an axis always 
 
 def count_panel(patient, analyte: str, view: View) -> Panel | None:
     """ANC, platelets or WBC over time; None where there is neither a count nor a threshold to show."""
-    counts = patient.counts[patient.counts["analyte"].eq(analyte) & patient.counts["value"].notna()]
+    counts = rows(patient.counts[patient.counts["analyte"].eq(analyte) & patient.counts["value"].notna()])
     lines = threshold_lines(patient, analyte)
-    if counts.empty and not lines and analyte != "anc":
+    if not counts and not lines and analyte != "anc":
         return None
-    scale = CountScale.of(counts["value"], analyte, view.scale if analyte == "anc" else "linear")
+    scale = CountScale.of(
+        [count["value"] for count in counts], analyte, view.scale if analyte == "anc" else "linear"
+    )
     bands = read_rows("bands") if analyte == "anc" else ()
     panel = Panel(f"{NAMES[analyte]}, cells/µL{scale.remark}", scale.height, scale.axis())
-    panel.traces = [*superseded(counts, analyte, scale, view), *points(counts, analyte, scale, view)]
+    used, unused = ([count for count in counts if count["used"] is is_used] for is_used in (True, False))
+    panel.traces = [not_used(unused, scale, view)] if unused else []
+    panel.traces += [points(used, scale, view)] if used else []
     panel.shapes = [band_shape(band, scale, view) for band in bands]
     panel.shapes += [line_shape(number, view) for number in lines]
     panel.annotations = edge_labels(bands, lines, scale, view)
+    if not counts:
+        panel.annotations.append(nothing_known(analyte, view))
     return panel
 
 
@@ -42,18 +50,18 @@ class CountScale:
     height: int
 
     @classmethod
-    def of(cls, values: pandas.Series, analyte: str, kind: str) -> "CountScale":
-        highest = max([LOWEST_TOP[analyte], *values.tolist()])
-        above_0 = min([100, *values[values > 0].tolist()])
-        floor = 10.0 ** (math.ceil(math.log10(above_0)) - 1)
+    def of(cls, values: list[float], analyte: str, kind: str) -> "CountScale":
+        highest = max([LOWEST_TOP[analyte], *values])
+        lowest = min([100, *(value for value in values if value > 0)])
+        floor = 10.0 ** (math.ceil(math.log10(lowest)) - 1)
         return cls(kind, floor, highest * 1.06, HEIGHTS[analyte])
 
     @property
     def remark(self) -> str:
         return ", logarithmic scale: 0 is drawn on the bottom line" if self.kind == "log" else ""
 
-    def drawn(self, values: pandas.Series) -> list[float]:
-        return values.clip(lower=self.floor).tolist() if self.kind == "log" else values.tolist()
+    def drawn(self, value: float) -> float:
+        return max(value, self.floor) if self.kind == "log" else value
 
     def place(self, value: float) -> float:
         """Where an annotation stands in this axis' own terms (the exponent on a log axis)."""
@@ -85,113 +93,96 @@ class CountScale:
         }
 
 
-def points(counts: pandas.DataFrame, analyte: str, scale: CountScale, view: View) -> list[dict]:
+def points(counts: list[dict], scale: CountScale, view: View) -> dict:
     """The results that the rule reads, as points and a line; one with a comparator is a triangle."""
-    used = counts[counts["used"]].sort_values("collected_at")
-    if used.empty:
-        return []
-    signed = used["comparator"].fillna("")
-    words = (signed + used["value"].map(labels.number_in_words)).where(signed.ne(""), "")
-    symbols = signed.map({"<": "triangle-down", ">": "triangle-up"}).fillna("circle")
-    return [
-        {
-            "type": "scatter",
-            "mode": "lines+markers+text",
-            "name": NAMES[analyte],
-            "x": iso(used["collected_at"]),
-            "y": scale.drawn(used["value"]),
-            "text": shown(view.pixels(used["collected_at"]), words),
-            "textposition": "top center",
-            "line": {"color": view.colour("line"), "width": 1.5},
-            "marker": {
-                "size": symbols.map({"circle": 7}).fillna(10).tolist(),
-                "symbol": symbols.tolist(),
-                "color": view.colour("line"),
-                "opacity": 1,
-                "line": {"width": 0},
-            },
-            "customdata": count_hover(used, analyte),
-            "hovertemplate": "%{customdata}<extra></extra>",
-        }
-    ]
+    times = [count["collected_at"] for count in counts]
+    signed = [said(count) if count["comparator"] else "" for count in counts]
+    shown = labels.fitting([view.pixel(time) for time in times], signed)
+    return {
+        "type": "scatter",
+        "mode": "lines+markers+text",
+        "name": NAMES[counts[0]["analyte"]],
+        "x": [time.isoformat() for time in times],
+        "y": [scale.drawn(count["value"]) for count in counts],
+        "text": [html.escape(text) for text in shown],
+        "textposition": "top center",
+        "line": {"color": view.colour("line"), "width": 1.5},
+        "marker": {
+            "size": [10 if count["comparator"] else 7 for count in counts],
+            "symbol": [SYMBOLS[count["comparator"] or ""] for count in counts],
+            "color": view.colour("line"),
+            "opacity": 1,
+            "line": {"width": 0},
+        },
+        "customdata": [count_hover(count) for count in counts],
+        "hovertemplate": "%{customdata}<extra></extra>",
+    }
 
 
-def superseded(counts: pandas.DataFrame, analyte: str, scale: CountScale, view: View) -> list[dict]:
+def not_used(counts: list[dict], scale: CountScale, view: View) -> dict:
     """Results that the rule does not read: hollow, faint, never joined."""
-    unused = counts[~counts["used"]]
-    if unused.empty:
-        return []
-    return [
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "name": f"{NAMES[analyte]}, not used",
-            "x": iso(unused["collected_at"]),
-            "y": scale.drawn(unused["value"]),
-            "opacity": 0.7,
-            "marker": {"symbol": "circle-open", "size": 8, "color": view.colour("faint")},
-            "customdata": why_not_used(unused) + "<br>" + count_hover(unused, analyte),
-            "hovertemplate": "%{customdata}<extra></extra>",
-        }
-    ]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": f"{NAMES[counts[0]['analyte']]}, not used",
+        "x": [count["collected_at"].isoformat() for count in counts],
+        "y": [scale.drawn(count["value"]) for count in counts],
+        "opacity": 0.7,
+        "marker": {"symbol": "circle-open", "size": 8, "color": view.colour("faint")},
+        "customdata": [count_hover(count) for count in counts],
+        "hovertemplate": "%{customdata}<extra></extra>",
+    }
 
 
-def why_not_used(unused: pandas.DataFrame) -> pandas.Series:
-    """Why the rule does not read a result, in words; `unused`: rows of `Patient.counts` with `used` false."""
-    why = pandas.Series("not used: a later report replaced it", index=unused.index, dtype=str)
-    why = why.mask(unused["derived"].eq(True), "not used: derived, and one was measured")
-    return why.mask(unused["status"].isin(["entered-in-error", "cancelled"]), "not used: withdrawn")
+def use_in_words(count: dict) -> str:
+    """Whether the rule reads a result, and why not; `count`: a row of `Patient.counts` as a dict."""
+    if count["used"]:
+        return "used"
+    if count["status"] in WITHDRAWN:
+        return "not used: withdrawn"
+    if count["derived"]:
+        return "not used: derived, and one was measured"
+    return "not used: a later report replaced it"
 
 
-def count_hover(counts: pandas.DataFrame, analyte: str) -> pandas.Series:
+def count_hover(count: dict) -> str:
     """What a count says of itself: in cells/µL, as reported, when, its grade, where it came from."""
-    value = counts["comparator"].fillna("") + counts["value"].map(labels.number_in_words)
-    reported = (counts["raw_value"].fillna("") + " " + counts["raw_unit"].fillna("")).str.strip()
-    origin = counts["derived"].map({True: "derived, not measured: "}).fillna("reported as ")
-    grade = counts["grade"].map(
-        lambda grade: "cannot be graded" if pandas.isna(grade) else f"grade {grade:.0f}"
+    grade = "cannot be graded" if count["grade"] is None else f"grade {count['grade']:.0f}"
+    reported = f"{count['raw_value'] or ''} {count['raw_unit'] or ''}".strip()
+    return labels.hover(
+        f"{NAMES[count['analyte']]} {said(count)} cells/µL",
+        f"{'derived, not measured:' if count['derived'] else 'reported as'} {reported}",
+        labels.time_in_words(count["collected_at"]),
+        f"{GRADE_VERSION}: {grade}",
+        f"{count['status']}, {use_in_words(count)}",
+        count["source"],
     )
-    return (
-        f"<b>{NAMES[analyte]} "
-        + escaped(value)
-        + " cells/µL</b><br>"
-        + origin
-        + escaped(reported)
-        + "<br>"
-        + labels.days_in_words(counts["collected_at"])
-        + f"<br>{GRADE_VERSION}: "
-        + grade
-        + "<br>"
-        + escaped(counts["status"])
-        + "<br>"
-        + escaped(counts["source"])
-    )
+
+
+def said(count: dict) -> str:
+    return f"{count['comparator'] or ''}{labels.number_in_words(count['value'])}"
 
 
 def threshold_lines(patient, analyte: str) -> dict[float, list[str]]:
     """The protocols' own thresholds that no band edge shows: number → its words, one line each."""
-    rows = patient.thresholds[patient.thresholds["analyte"].eq(analyte)]
+    thresholds = rows(patient.thresholds[patient.thresholds["analyte"].eq(analyte)])
     edges = {float(band["below"]) for band in read_rows("bands")} if analyte == "anc" else set()
     drugs = dict(zip(patient.worklist["protocol"], patient.worklist["drug"], strict=True))
     lines: dict[float, list[str]] = {}
-    for row in rows.to_dict("records"):
-        drug = (
-            f"{drugs[row['protocol']]}: "
-            if rows["protocol"].nunique() > 1 and row["protocol"] in drugs
-            else ""
-        )
+    for row in thresholds:
+        drug = f"{drugs[row['protocol']]}: " if len(thresholds) > 1 else ""
         for role in ("hold", "resume"):
             number = row[role]
-            if pandas.isna(number) or number in edges:
+            if number is None or number in edges:
                 continue
             words = f"{drug}{role} {in_words(row[f'{role}_operator'])} {labels.number_in_words(number)}"
-            mark = "" if row["verified"] else " (not verified)"
+            mark = "" if row["verified"] else "<br>(not verified)"
             lines.setdefault(float(number), []).append(words[0].upper() + words[1:] + mark)
     return dict(sorted(lines.items()))
 
 
 def band_shape(band: dict, scale: CountScale, view: View) -> dict:
-    low = float(band["at_least"]) or scale.drawn(pandas.Series([0.0]))[0]
+    low = float(band["at_least"]) or scale.drawn(0.0)
     return {
         "type": "rect",
         "layer": "below",
@@ -209,7 +200,7 @@ def band_shape(band: dict, scale: CountScale, view: View) -> dict:
 def line_shape(number: float, view: View) -> dict:
     return {
         "type": "line",
-        "layer": "below",
+        "layer": "between",
         "xref": "paper",
         "x0": 0,
         "x1": 1,
@@ -246,6 +237,18 @@ def edge_labels(bands: tuple, lines: dict[float, list[str]], scale: CountScale, 
         }
         for (place, words, colour), move in zip(wanted, moves, strict=True)
     ]
+
+
+def nothing_known(analyte: str, view: View) -> dict:
+    return {
+        "xref": "paper",
+        "x": 0.5,
+        "yref": "y domain",
+        "y": 0.5,
+        "text": f"no {SENTENCE_NAMES[analyte]} reported",
+        "showarrow": False,
+        "font": {"size": 14, "color": view.colour("faint")},
+    }
 
 
 def middle(band: dict, scale: CountScale) -> float:

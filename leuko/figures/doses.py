@@ -1,118 +1,119 @@
 """The panels of doses: one strip a drug, as steps over time."""
 
+import html
+from itertools import pairwise
+
 import pandas
 
 from leuko.figures import labels
-from leuko.figures.panels import Panel, View, escaped, iso, shown
+from leuko.figures.panels import Panel, View, rows
 
 HEIGHT = 70
+DAY = pandas.Timedelta(days=1)
 
 
 def dose_panels(patient, view: View) -> list[Panel]:
     """A strip for each drug: steps; 0 (held) a heavy line; days with no dose recorded left empty."""
-    doses = patient.doses[patient.doses["start_on"] <= view.as_of]
-    return [dose_panel(drug, of_drug, view) for drug, of_drug in doses.groupby("drug")]
-
-
-def dose_panel(drug: str, doses: pandas.DataFrame, view: View) -> Panel:
-    doses = doses.sort_values(["start_on", "dose_mg"])
-    unit = doses["dose_unit"].iloc[-1]
-    held = doses[doses["dose_mg"].eq(0)]
-    top = max(doses["dose_mg"].max(), 1)
-    panel = Panel(
-        f"{drug}, {unit} a day",
-        HEIGHT,
-        {
-            "range": [-0.06 * top, 1.5 * top],
-            "tickvals": [0, top],
-            "ticktext": ["0", labels.number_in_words(top)],
-        },
+    doses = patient.doses[patient.doses["start_on"] <= view.as_of].sort_values(
+        ["drug", "start_on", "dose_mg"]
     )
-    steps = {
-        "type": "scatter",
-        "mode": "lines",
-        "name": drug,
-        "line": {"color": view.colour("dose"), "width": 2},
-        "hovertemplate": "%{customdata}<extra></extra>",
-    }
-    panel.traces = [dose_area(drug, doses, view), steps | dose_steps(doses, view)]
-    if len(held):
+    by_drug: dict[str, list[dict]] = {}
+    for dose in rows(doses):
+        over = min(dose["end_on"] or view.as_of, view.as_of) + DAY
+        by_drug.setdefault(dose["drug"], []).append(dose | {"over": over})
+    return [dose_panel(of_drug, view) for of_drug in by_drug.values()]
+
+
+def dose_panel(doses: list[dict], view: View) -> Panel:
+    """One drug; each row of `doses` has, as `over`, the end of its last day."""
+    drug, unit = doses[-1]["drug"], doses[-1]["dose_unit"]
+    top = max([1, *(dose["dose_mg"] for dose in doses)])
+    marks = {"tickvals": [0, top], "ticktext": ["0", labels.number_in_words(top)]}
+    panel = Panel(f"{drug}, {unit} a day", HEIGHT, {"range": [-0.06 * top, 1.6 * top]} | marks)
+    panel.traces = [area(doses, view), steps(doses, view), names(doses, top, view)]
+    held = [dose for dose in doses if dose["dose_mg"] == 0]
+    if held:
         heavy = {"name": f"{drug}, held", "line": {"color": view.colour("act"), "width": 5}}
-        panel.traces.append(steps | dose_steps(held, view) | heavy)
-    panel.traces.append(
-        {
-            "type": "scatter",
-            "mode": "text",
-            "name": f"{drug}, labels",
-            "hoverinfo": "skip",
-            "cliponaxis": False,
-            "x": iso(doses["start_on"]),
-            "y": (doses["dose_mg"] + 0.06 * top).tolist(),
-            "textposition": "top right",
-            "text": shown(view.pixels(doses["start_on"]), dose_words(doses)),
-        }
-    )
+        panel.traces.append(steps(held, view) | heavy)
     return panel
 
 
-def dose_area(drug: str, doses: pandas.DataFrame, view: View) -> dict:
-    """The area under the steps; days with no dose recorded stay empty."""
-    corners = zip(iso(doses["start_on"]), iso(last_moments(doses, view)), doses["dose_mg"], strict=True)
-    area = [corner for a, b, dose in corners for corner in ((a, 0), (a, dose), (b, dose), (b, 0))]
+def area(doses: list[dict], view: View) -> dict:
+    """The area under the steps."""
+    corners = [
+        (time.isoformat(), height)
+        for dose in doses
+        for time, height in (
+            (dose["start_on"], 0),
+            (dose["start_on"], dose["dose_mg"]),
+            (dose["over"], dose["dose_mg"]),
+            (dose["over"], 0),
+        )
+    ]
     return {
         "type": "scatter",
         "mode": "none",
-        "name": f"{drug}, area",
+        "name": f"{doses[0]['drug']}, area",
         "hoverinfo": "skip",
         "fill": "tozeroy",
         "fillcolor": view.colour("dose_fill"),
-        "x": [day for day, _ in area],
-        "y": [dose for _, dose in area],
+        "x": [time for time, _ in corners],
+        "y": [height for _, height in corners],
     }
 
 
-def last_moments(doses: pandas.DataFrame, view: View) -> pandas.Series:
-    """When each interval is over: the end of its last day, or of the day shown."""
-    return doses["end_on"].fillna(view.as_of).clip(upper=view.as_of) + pandas.Timedelta(days=1)
+def steps(doses: list[dict], view: View) -> dict:
+    """Each interval to the end of its last day, joined to the next where that follows at once."""
+    joined = [dose["over"] == following["start_on"] for dose, following in pairwise(doses)] + [False]
+    corners = [
+        (time.isoformat(), height, dose_hover(dose))
+        for dose, joins in zip(doses, joined, strict=True)
+        for time, height in (
+            (dose["start_on"], dose["dose_mg"]),
+            (dose["over"], dose["dose_mg"]),
+            (dose["over"], dose["dose_mg"] if joins else None),
+        )
+    ]
+    times, heights, hovers = zip(*corners, strict=True)
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": doses[0]["drug"],
+        "line": {"color": view.colour("dose"), "width": 2},
+        "x": list(times),
+        "y": list(heights),
+        "customdata": list(hovers),
+        "hovertemplate": "%{customdata}<extra></extra>",
+    }
 
 
-def dose_steps(doses: pandas.DataFrame, view: View) -> dict:
-    """Corner points of the steps: each interval to the end of its last day, joined to one that follows."""
-    start = doses["start_on"]
-    end = last_moments(doses, view)
-    follows = end.eq(start.shift(-1)).tolist()
-    dose = doses["dose_mg"].tolist()
-    hover = dose_hover(doses).tolist()
-    corners = zip(iso(start), iso(end), dose, hover, follows, strict=True)
-    rows = [[(a, y, h), (b, y, h), (b, y if joined else None, h)] for a, b, y, h, joined in corners]
-    x, y, said = ([corner[i] for row in rows for corner in row] for i in range(3))
-    return {"x": x, "y": y, "customdata": said}
+def names(doses: list[dict], top: float, view: View) -> dict:
+    """The doses in words along the top of the strip, where they change and stay long enough to be named."""
+    said = [
+        labels.amount(dose["dose_mg"], dose["dose_unit"]) if dose["dose_mg"] else "held" for dose in doses
+    ]
+    changes = [place for place, words in enumerate(said) if place == 0 or words != said[place - 1]]
+    times = [doses[place]["start_on"] for place in changes]
+    shown = labels.lasting([view.pixel(time) for time in times], [said[place] for place in changes])
+    return {
+        "type": "scatter",
+        "mode": "text",
+        "name": f"{doses[0]['drug']}, labels",
+        "hoverinfo": "skip",
+        "cliponaxis": False,
+        "x": [time.isoformat() for time in times],
+        "y": [1.05 * top] * len(times),
+        "text": [html.escape(text) for text in shown],
+        "textposition": "top right",
+    }
 
 
-def dose_hover(doses: pandas.DataFrame) -> pandas.Series:
-    dose = doses["dose_mg"].map(labels.number_in_words) + " " + doses["dose_unit"].fillna("mg")
-    end = labels.days_in_words(doses["end_on"]).where(doses["end_on"].notna(), "ongoing")
-    reason = doses["end_reason"].map(
-        lambda reason: "" if pandas.isna(reason) else f"<br>ended: {labels.hover_words(reason)}"
+def dose_hover(dose: dict) -> str:
+    end = labels.day_in_words(dose["end_on"]) if dose["end_on"] else "ongoing"
+    held = "" if dose["dose_mg"] else " (held)"
+    return labels.hover(
+        f"{dose['drug']} {labels.amount(dose['dose_mg'], dose['dose_unit'])}{held}",
+        f"{labels.day_in_words(dose['start_on'])} to {end}",
+        dose["end_reason"] and f"ended: {dose['end_reason']}",
+        dose["source"],
     )
-    held = doses["dose_mg"].eq(0).map({True: " (held)", False: ""})
-    return (
-        "<b>"
-        + escaped(doses["drug"])
-        + " "
-        + escaped(dose)
-        + held
-        + "</b><br>"
-        + labels.days_in_words(doses["start_on"])
-        + " to "
-        + end
-        + reason
-        + "<br>"
-        + escaped(doses["source"])
-    )
-
-
-def dose_words(doses: pandas.DataFrame) -> pandas.Series:
-    """The dose where it changes; nothing where it goes on."""
-    words = doses["dose_mg"].map(labels.number_in_words) + " " + doses["dose_unit"].fillna("mg")
-    return words.where(doses["dose_mg"].ne(0), "held").where(words.ne(words.shift()), "")

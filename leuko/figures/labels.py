@@ -2,24 +2,24 @@
 
 import html
 import textwrap
+from datetime import datetime
 
-import pandas
-
-PLOT_WIDTH = 760  # pixels between the axes on an ordinary screen; labels are thinned out for this width
+PLOT_WIDTH = 880  # pixels between the axes on an ordinary screen; labels are thinned out for this width
 CHARACTER = 6.8  # pixels of one character at the size of the labels
 LINE = 15  # pixels from one line of text to the next
+BOX = 64  # characters on a line of a hover
 GAP = 8  # pixels kept free after a label
 
 
-def days_in_words(times: pandas.Series) -> pandas.Series:
-    """`2 March 2026` for each time; the clock is added where any was recorded (midnight means none)."""
-    days = times.dt.day.astype(str) + " " + times.dt.strftime("%B %Y")
-    clock = times.dt.strftime(", %H:%M").where(times.dt.normalize() != times, "")
-    return days + clock
-
-
-def day_in_words(time: pandas.Timestamp) -> str:
+def day_in_words(time: datetime) -> str:
+    """`2 March 2026`."""
     return f"{time.day} {time:%B %Y}"
+
+
+def time_in_words(time: datetime) -> str:
+    """`2 March 2026, 08:10`; no clock at midnight, which stands for a day without one."""
+    clock = f", {time:%H:%M}" if (time.hour, time.minute) != (0, 0) else ""
+    return f"{day_in_words(time)}{clock}"
 
 
 def number_in_words(value: float) -> str:
@@ -27,11 +27,28 @@ def number_in_words(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:,.6f}".rstrip("0")
 
 
-def hover_words(text: str) -> str:
-    """Text for a hover: safe to show, in lines that a box can hold; nothing for a missing one."""
-    if pandas.isna(text):
-        return ""
-    return "<br>".join(html.escape(line) for line in textwrap.wrap(str(text), 64))
+def amount(value: float, unit: str | None) -> str:
+    """`100 mg`; a dose whose unit is not recorded stands alone."""
+    return f"{number_in_words(value)} {unit or ''}".strip()
+
+
+def hover(*lines: str | None) -> str:
+    """The lines of a hover, the first of them bold: safe to show, wrapped, without empty ones."""
+    first, *others = (wrapped(line) for line in lines if line)
+    return "<br>".join([f"<b>{first}</b>", *others])
+
+
+def wrapped(text: str) -> str:
+    lines = textwrap.wrap(text, BOX) if len(text) > BOX else [text]
+    return "<br>".join(html.escape(line) for line in lines)
+
+
+def lasting(places: list[float], texts: list[str]) -> list[str]:
+    """Of labels that start at these pixels (ascending), the texts that end before the next one starts."""
+    ends = [*places[1:], float("inf")]
+    widths = [len(text) * CHARACTER + GAP for text in texts]
+    kept = zip(places, ends, widths, texts, strict=True)
+    return [text if place + width <= end else "" for place, end, width, text in kept]
 
 
 def fitting(places: list[float], texts: list[str], shorter: list[str] | None = None) -> list[str]:

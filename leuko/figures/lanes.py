@@ -1,10 +1,11 @@
 """The panels of dated marks: what the protocol decided, and what happened."""
 
-import pandas
+import html
+from datetime import datetime
 
 from leuko.facts import read_rows
 from leuko.figures import labels
-from leuko.figures.panels import Panel, View, escaped, iso, shown
+from leuko.figures.panels import Panel, View, rows
 
 EVENT_WORDS = {"gcsf": "G-CSF", "cytopenia_cause": "cause"}
 ROW_HEIGHT = 24
@@ -12,92 +13,72 @@ ROW_HEIGHT = 24
 
 def decision_panel(patient, view: View) -> Panel | None:
     """A row a drug: what the protocol says at onset, on a cause and at recovery, and why."""
-    decisions = patient.recommendations
-    if decisions.empty:
-        return None
     statuses = {row["status"]: row for row in read_rows("statuses")}
     units = dict(zip(patient.worklist["drug"], patient.worklist["dose_unit"], strict=True))
-    dose = decisions["dose_mg"].map(lambda dose: labels.number_in_words(dose) if dose > 0 else "")
-    dose = (dose + " " + decisions["drug"].map(units).fillna("mg")).where(dose.ne(""), "")
-    said = (decisions["action"].map(lambda action: statuses[action]["word"]) + " " + dose).str.strip()
-    clause = decisions["clause"].map(
-        lambda clause: "no clause" if pandas.isna(clause) else f"clause {clause:.0f}"
-    )
-    hover = (
-        "<b>"
-        + said
-        + "</b><br>"
-        + labels.days_in_words(decisions["decided_on"])
-        + "<br>episode "
-        + decisions["episode"].astype(str)
-        + ", "
-        + clause
-        + " of "
-        + escaped(decisions["protocol"])
-        + ", "
-        + decisions["certainty"].fillna("")
-        + "<br>"
-        + escaped(decisions["why"])
-    )
-    marks = pandas.DataFrame(
-        {
-            "row": decisions["drug"],
-            "at": decisions["decided_on"],
-            "words": said,
-            "hover": hover,
-            "colour": decisions["action"].map(lambda action: view.colour(statuses[action]["tone"])),
-        }
-    )
+    marks = []
+    for decision in rows(patient.recommendations):
+        status = statuses[decision["action"]]
+        dose = labels.amount(decision["dose_mg"], units.get(decision["drug"])) if decision["dose_mg"] else ""
+        clause = "" if decision["clause"] is None else f", clause {decision['clause']:.0f}"
+        words = f"{status['word']} {dose}".strip()
+        hover = labels.hover(
+            words,
+            f"{labels.day_in_words(decision['decided_on'])}, episode {decision['episode']}",
+            f"{decision['protocol']}{clause}, {decision['certainty']}",
+            decision["why"],
+        )
+        marks.append(
+            mark(decision["drug"], decision["decided_on"], words, hover, view.colour(status["tone"]))
+        )
     return lane("Decisions of the protocol", marks, view)
 
 
 def event_panel(patient, view: View) -> Panel | None:
     """A row a kind of event (G-CSF, fever, infection, cause), each with the words that were recorded."""
-    events = patient.events[patient.events["occurred_at"].notna()]
-    if events.empty:
+    marks = []
+    for event in rows(patient.events[patient.events["occurred_at"].notna()]):
+        kind = EVENT_WORDS.get(event["kind"], event["kind"].replace("_", " "))
+        words = str(event["value"] or "")
+        hover = labels.hover(f"{kind} {words}", labels.time_in_words(event["occurred_at"]), event["source"])
+        marks.append(mark(kind, event["occurred_at"], words, hover, view.colour("text")))
+    return lane("Events", marks, view)
+
+
+def mark(row: str, at: datetime, words: str, hover: str, colour: str) -> dict:
+    return {"row": row, "at": at, "words": words, "hover": hover, "colour": colour}
+
+
+def lane(heading: str, marks: list[dict], view: View) -> Panel | None:
+    """A strip of dated marks with words, one row for each `row` named at the left; None without marks."""
+    if not marks:
         return None
-    kind = events["kind"].map(lambda kind: EVENT_WORDS.get(kind, kind.replace("_", " ")))
-    words = events["value"].fillna("").astype(str)
-    hover = (
-        "<b>"
-        + escaped(kind)
-        + "</b> "
-        + escaped(words)
-        + "<br>"
-        + labels.days_in_words(events["occurred_at"])
-        + "<br>"
-        + escaped(events["source"])
-    )
-    marks = pandas.DataFrame({"row": kind, "at": events["occurred_at"], "words": words, "hover": hover})
-    return lane("Events", marks.assign(colour=view.colour("text")), view)
-
-
-def lane(heading: str, marks: pandas.DataFrame, view: View) -> Panel:
-    """A strip of dated marks with words, one row for each `row` named at the left."""
-    rows = sorted(marks["row"].unique())
+    names = sorted({each["row"] for each in marks})
     axis = {
-        "range": [len(rows) - 0.5, -0.5],
-        "tickvals": list(range(len(rows))),
-        "ticktext": rows,
+        "range": [len(names) - 0.5, -0.5],
+        "tickvals": list(range(len(names))),
+        "ticktext": [html.escape(name) for name in names],
         "showgrid": False,
     }
-    panel = Panel(heading, ROW_HEIGHT * len(rows), axis)
-    for place, row in enumerate(rows):
-        here = marks[marks["row"].eq(row)].sort_values("at", kind="stable")
-        words = shown([pixel + 8 for pixel in view.pixels(here["at"])], here["words"])
+    panel = Panel(heading, ROW_HEIGHT * len(names), axis)
+    for place, name in enumerate(names):
+        here = sorted((each for each in marks if each["row"] == name), key=lambda each: each["at"])
+        shown = labels.fitting(
+            [view.pixel(each["at"]) for each in here], [f"  {each['words']}" for each in here]
+        )
+        colours = [each["colour"] for each in here]
         panel.traces.append(
             {
                 "type": "scatter",
                 "mode": "markers+text",
-                "name": row,
-                "x": iso(here["at"]),
+                "name": name,
+                "x": [each["at"].isoformat() for each in here],
                 "y": [place] * len(here),
-                "text": [f" {word}" for word in words],
+                "text": [html.escape(text) for text in shown],
                 "textposition": "middle right",
                 "cliponaxis": False,
-                "marker": {"size": 9, "symbol": "diamond", "color": here["colour"].tolist()},
-                "textfont": {"color": here["colour"].tolist()},
-                "customdata": here["hover"].tolist(),
+                "marker": {"size": 9, "symbol": "diamond", "color": colours},
+                "textfont": {"color": colours},
+                "customdata": [each["hover"] for each in here],
                 "hovertemplate": "%{customdata}<extra></extra>",
             }
         )

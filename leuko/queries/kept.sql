@@ -5,4 +5,7 @@ WHERE ($site IS NULL OR list_contains($site, coalesce(site, '')))
     AND ($clinician IS NULL OR list_contains($clinician, coalesce(clinician, '')))
     AND ($drug IS NULL OR list_contains($drug, coalesce(drug, '')))
     AND ($status IS NULL OR list_contains($status, status))
-    AND ($search = '' OR contains(lower(patient_id), $search) OR contains(lower(coalesce(name, '')), $search))
+    AND (
+        contains(lower(patient_id), lower($search))
+        OR contains(lower(coalesce(name, '')), lower($search))
+    )

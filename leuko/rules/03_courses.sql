@@ -36,7 +36,7 @@ course_doses AS (
 )
 
 SELECT
-    row_number() OVER (ORDER BY patient_id, drug, protocol) AS course,
+    CAST(row_number() OVER (ORDER BY patient_id, drug, protocol) AS INTEGER) AS course,
     patient_id, drug, protocol, start_on, first_dose_mg, dose_now_mg, dose_unit, last_dose_on, last_dose_in_course_on,
     least(discontinued_on, gone_on) AS over_on,
     coalesce(least(discontinued_on, gone_on), $as_of) AS read_to

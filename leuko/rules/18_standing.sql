@@ -1,22 +1,31 @@
--- Step 17. Where each course stands on the day asked: every fact that a worklist status is decided from.
+-- Step 18. Where each course stands on the day asked: every fact that a worklist status is decided from.
 WITH last_states AS (
-    SELECT course, open, recovered, anc_short_carried, platelets_short_carried
+    SELECT
+        course,
+        max_by(open, drawn_on) AS open,
+        max_by(recovered, drawn_on) AS recovered,
+        max_by(anc_short_carried, drawn_on) AS anc_short,
+        max_by(platelets_short_carried, drawn_on) AS platelets_short,
+        max(drawn_on) FILTER (WHERE recovered) AS recovered_on
     FROM states
-    QUALIFY row_number() OVER (PARTITION BY course ORDER BY drawn_on DESC) = 1
-),
-
-last_recovered AS (
-    SELECT course, max(drawn_on) FILTER (WHERE recovered) AS recovered_on FROM states GROUP BY course
+    GROUP BY course
 ),
 
 short_since AS (
-    SELECT
-        states.course,
-        CASE WHEN last_recovered.recovered_on IS NOT NULL THEN min(states.drawn_on) END AS short_on
+    SELECT states.course, min(states.drawn_on) AS short_on
     FROM states
-    JOIN last_recovered ON last_recovered.course = states.course
-    WHERE last_recovered.recovered_on IS NULL OR states.drawn_on > last_recovered.recovered_on
-    GROUP BY states.course, last_recovered.recovered_on
+    JOIN last_states ON last_states.course = states.course AND states.drawn_on > last_states.recovered_on
+    GROUP BY states.course
+),
+
+course_measured AS (
+    SELECT
+        course, min(first_on) AS first_draw_on,
+        max(last_on) FILTER (WHERE analyte = 'anc') AS anc_on,
+        max(last_on) FILTER (WHERE analyte = 'platelets') AS platelets_on
+    FROM measured
+    WHERE course IS NOT NULL
+    GROUP BY course
 ),
 
 last_episodes AS (
@@ -34,12 +43,12 @@ last_recommendations AS (
 SELECT
     courses.*, readers.person, protocols.has_platelets, protocols.cause_required,
     protocols.disease_action, protocols.disease_dose_mg,
-    measured.last_anc_on AS course_anc_on, measured.last_platelets_on AS course_platelets_on,
-    coalesce(short_since.short_on, measured.first_draw_on) AS short_on,
+    course_measured.anc_on AS course_anc_on, course_measured.platelets_on AS course_platelets_on,
+    coalesce(short_since.short_on, course_measured.first_draw_on) AS short_on,
     coalesce(last_states.open, false) AS episode_open,
     coalesce(last_states.recovered, true) AS recovered,
-    coalesce(last_states.anc_short_carried, false) AS anc_short,
-    coalesce(last_states.platelets_short_carried, false) AS platelets_short,
+    coalesce(last_states.anc_short, false) AS anc_short,
+    coalesce(last_states.platelets_short, false) AS platelets_short,
     last_episodes.onset_on, last_episodes.recovered_on, last_episodes.cause,
     last_episodes.recovered_on IS NOT NULL AND courses.last_dose_on <= last_episodes.recovered_on AS not_restarted,
     last_recommendations.action, last_recommendations.dose_mg AS decided_dose_mg,
@@ -48,7 +57,7 @@ SELECT
 FROM courses
 JOIN readers ON readers.course = courses.course
 JOIN protocols ON protocols.protocol = courses.protocol
-LEFT JOIN measured ON measured.course = courses.course
+LEFT JOIN course_measured ON course_measured.course = courses.course
 LEFT JOIN last_states ON last_states.course = courses.course
 LEFT JOIN short_since ON short_since.course = courses.course
 LEFT JOIN last_episodes ON last_episodes.course = courses.course

@@ -1,42 +1,62 @@
--- Step 11. Episodes, from the draw that meets a hold threshold (onset) to the first later draw that meets every resume
+-- Step 12. Episodes, from the draw that meets a hold threshold (onset) to the first later draw that meets every resume
 -- threshold (recovery), with both clocks, the lowest counts measured, the dose at onset and the recorded cause.
 WITH spans AS (
     SELECT
         course, episode,
         min(drawn_on) AS onset_on,
         max(drawn_on) FILTER (WHERE recovery) AS recovered_on,
-        max(drawn_on) FILTER (WHERE measured_short) AS last_short_on,
+        max(drawn_on) FILTER (WHERE anc_short OR platelets_short) AS last_short_on,
         bool_or(onset AND anc_low_carried) AS anc_triggered,
-        bool_or(onset AND platelets_low_carried) AS platelets_triggered
+        bool_or(onset AND platelets_low_carried) AS platelets_triggered,
+        min(anc_found) FILTER (WHERE onset) AS onset_anc,
+        min(platelets_found) FILTER (WHERE onset) AS onset_platelets,
+        CASE WHEN bool_or(anc_plainly_short)
+            THEN min(anc_found) FILTER (WHERE anc_short) END AS anc_short_nadir,
+        CASE WHEN bool_or(platelets_plainly_short)
+            THEN min(platelets_found) FILTER (WHERE platelets_short) END AS platelets_short_nadir
     FROM states
     WHERE in_episode
     GROUP BY course, episode
 ),
 
-measured_within AS (
+-- Without a plain short count ("<x" is none) the lowest may be among the draws that were not kept.
+not_plain AS (
+    SELECT course, episode, onset_on, recovered_on, 'anc' AS analyte FROM spans WHERE anc_short_nadir IS NULL
+    UNION ALL
+    SELECT course, episode, onset_on, recovered_on, 'platelets' AS analyte FROM spans WHERE platelets_short_nadir IS NULL
+),
+
+results AS (
     SELECT
-        spans.course, spans.episode, counts.analyte, counts.drawn_on = spans.onset_on AND counts.low AS at_onset,
-        {'value': counts.value, 'rank': CASE counts.comparator WHEN '<' THEN 1 WHEN '>' THEN 3 ELSE 2 END} AS found
+        not_plain.course, not_plain.episode, counts.analyte,
+        {'value': counts.value, 'bound': counts.bound} AS found
     FROM counts
-    JOIN spans
-        ON spans.course = counts.course
-        AND counts.drawn_on >= spans.onset_on
-        AND (spans.recovered_on IS NULL OR counts.drawn_on <= spans.recovered_on)
+    JOIN not_plain
+        ON not_plain.course = counts.course AND not_plain.analyte = counts.analyte
+        AND counts.drawn_on >= not_plain.onset_on
+        AND (not_plain.recovered_on IS NULL OR counts.drawn_on <= not_plain.recovered_on)
     QUALIFY row_number() OVER (
         PARTITION BY counts.course, counts.analyte, counts.collected_at, counts.specimen, counts.derived
-        ORDER BY counts.reported_at DESC, counts.value, counts.comparator = '>', counts.comparator = ''
+        ORDER BY counts.reported_at DESC, counts.value, counts.bound
     ) = 1
+),
+
+other_nadirs AS (
+    SELECT
+        course, episode,
+        min(found) FILTER (WHERE analyte = 'anc') AS anc_nadir,
+        min(found) FILTER (WHERE analyte = 'platelets') AS platelets_nadir
+    FROM results
+    GROUP BY course, episode
 ),
 
 lowest AS (
     SELECT
-        course, episode,
-        min(found) FILTER (WHERE analyte = 'anc') AS anc_nadir,
-        min(found) FILTER (WHERE analyte = 'platelets') AS platelets_nadir,
-        min(found) FILTER (WHERE analyte = 'anc' AND at_onset) AS onset_anc,
-        min(found) FILTER (WHERE analyte = 'platelets' AND at_onset) AS onset_platelets
-    FROM measured_within
-    GROUP BY course, episode
+        spans.course, spans.episode,
+        coalesce(spans.anc_short_nadir, other_nadirs.anc_nadir) AS anc_nadir,
+        coalesce(spans.platelets_short_nadir, other_nadirs.platelets_nadir) AS platelets_nadir
+    FROM spans
+    LEFT JOIN other_nadirs ON other_nadirs.course = spans.course AND other_nadirs.episode = spans.episode
 ),
 
 onset_doses AS (
@@ -89,11 +109,10 @@ SELECT
     coalesce(runs.days_below_shortest, 0) AS days_below_shortest,
     CASE WHEN spans.recovered_on IS NOT NULL
         THEN date_diff('day', spans.onset_on, spans.last_short_on) + 1 END AS days_to_recovery_shortest,
-    CASE lowest.anc_nadir.rank WHEN 1 THEN '<' WHEN 3 THEN '>' ELSE '' END AS anc_nadir_comparator,
-    CASE lowest.platelets_nadir.rank WHEN 1 THEN '<' WHEN 3 THEN '>' ELSE '' END AS platelets_nadir_comparator,
-    CASE lowest.onset_anc.rank WHEN 1 THEN '<' ELSE '' END || number_words(lowest.onset_anc.value) AS onset_anc,
-    CASE lowest.onset_platelets.rank WHEN 1 THEN '<' ELSE '' END
-        || number_words(lowest.onset_platelets.value) AS onset_platelets,
+    bound_sign(lowest.anc_nadir.bound) AS anc_nadir_comparator,
+    bound_sign(lowest.platelets_nadir.bound) AS platelets_nadir_comparator,
+    count_words(spans.onset_anc.value, spans.onset_anc.bound) AS onset_anc,
+    count_words(spans.onset_platelets.value, spans.onset_platelets.bound) AS onset_platelets,
     spans.course
 FROM spans
 JOIN courses ON courses.course = spans.course

@@ -1,4 +1,4 @@
--- Step 18. The worklist: one row a course, and one for every patient with counts or doses and no course.
+-- Step 19. The worklist: one row a course, and one for every patient with counts or doses and no course.
 -- The first status that applies is the patient's.
 WITH judged AS (
     SELECT
@@ -31,14 +31,14 @@ last_anc AS (
 
 course_anc AS (
     SELECT
-        readers.course,
+        measured.course,
         'ANC ' || last_counts.comparator || number_words(last_counts.value)
         || ' on ' || day_words(last_counts.drawn_on) AS words
     FROM measured
-    JOIN readers ON readers.course = measured.course
     JOIN last_counts
-        ON last_counts.person = readers.person AND last_counts.analyte = 'anc'
-        AND last_counts.drawn_on = measured.last_anc_on
+        ON last_counts.person = measured.person AND last_counts.analyte = 'anc'
+        AND last_counts.drawn_on = measured.last_on
+    WHERE measured.analyte = 'anc' AND measured.course IS NOT NULL
 ),
 
 short_words AS (

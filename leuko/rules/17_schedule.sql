@@ -1,16 +1,16 @@
--- Step 16. When the next count is due: the interval of the first monitoring line that fits, after the last ANC of the
+-- Step 17. When the next count is due: the interval of the first monitoring line that fits, after the last ANC of the
 -- course (after its first day where none was measured; an unknown ANC meets no condition).
 WITH last_anc AS (
     SELECT
-        courses.course, courses.protocol, coalesce(measured.last_anc_on, courses.start_on) AS counted_on,
-        date_diff('day', courses.start_on, coalesce(measured.last_anc_on, courses.start_on)) AS course_day,
+        courses.course, courses.protocol, coalesce(measured.last_on, courses.start_on) AS counted_on,
+        date_diff('day', courses.start_on, coalesce(measured.last_on, courses.start_on)) AS course_day,
         last_counts.value, last_counts.comparator
     FROM courses
     JOIN readers ON readers.course = courses.course
-    LEFT JOIN measured ON measured.course = courses.course
+    LEFT JOIN measured ON measured.course = courses.course AND measured.analyte = 'anc'
     LEFT JOIN last_counts
         ON last_counts.person = readers.person AND last_counts.analyte = 'anc'
-        AND last_counts.drawn_on = measured.last_anc_on
+        AND last_counts.drawn_on = measured.last_on
 )
 
 SELECT

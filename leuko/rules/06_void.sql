@@ -1,10 +1,14 @@
--- Step 5. Results that may not be used although they were reported: versions older than a withdrawal of the same
+-- Step 6. Results that may not be used although they were reported: versions older than a withdrawal of the same
 -- result, and a derived ANC where the laboratory reported one itself. Versions reported before void_before are void.
 WITH withdrawn AS (
     SELECT patient_id, analyte, collected_at, specimen, derived, max(reported_at) AS void_before
     FROM results
     WHERE withdrawn AND reported_at < $after
     GROUP BY patient_id, analyte, collected_at, specimen, derived
+),
+
+worked_out AS (
+    SELECT patient_id, analyte, collected_at, specimen, derived FROM results WHERE derived AND analyte = 'anc'
 ),
 
 beside_derived AS (
@@ -14,7 +18,10 @@ beside_derived AS (
         AND analyte = 'anc'
         AND NOT derived
         AND reported_at < $after
-        AND (patient_id, collected_at) IN (SELECT (patient_id, collected_at) FROM results WHERE derived)
+        AND EXISTS (
+            SELECT 1 FROM worked_out
+            WHERE worked_out.patient_id = results.patient_id AND worked_out.collected_at = results.collected_at
+        )
 ),
 
 measured AS (
@@ -28,12 +35,11 @@ void AS (
     SELECT patient_id, analyte, collected_at, specimen, derived, void_before FROM withdrawn
     UNION ALL
     SELECT
-        results.patient_id, results.analyte, results.collected_at, results.specimen, results.derived,
+        worked_out.patient_id, worked_out.analyte, worked_out.collected_at, worked_out.specimen, worked_out.derived,
         CAST($after AS TIMESTAMP) AS void_before
-    FROM measured
-    JOIN results
-        ON results.patient_id = measured.patient_id AND results.collected_at = measured.collected_at
-        AND results.analyte = 'anc' AND results.derived
+    FROM worked_out
+    JOIN measured
+        ON measured.patient_id = worked_out.patient_id AND measured.collected_at = worked_out.collected_at
 ),
 
 people AS (

@@ -1,0 +1,141 @@
+"""The whole rule against what any answer must cost: sorting the same rows once and one `lag` window over them.
+
+    python -m benchmarks.bench_rule [--patients 200000] [--rounds 3] [--steps]
+
+Each cohort runs in a process of its own: canonical tables with 50 shuffled ANC results a patient on DuckDB with two
+threads. The floor and the rule take turns; what is printed are medians, their ratio and the peak memory.
+"""
+
+import argparse
+import json
+import multiprocessing
+import resource
+import statistics
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+import leuko
+
+AS_OF = date(2025, 1, 1)
+RESULTS_EACH = 50
+SHARES_LOW = {"nearly every patient has lows": 0.98, "2 % of patients have lows": 0.02}
+GOALS = {"nearly every patient has lows": 1.5, "2 % of patients have lows": 0.5}
+
+COHORT = """
+CREATE TABLE labs AS
+WITH drawn AS (
+    SELECT
+        patient, draw,
+        TIMESTAMP '2023-01-01 08:00:00' + to_days(CAST(hash(patient, 9) % 300 + draw * 10 + hash(patient, draw, 4) % 7 AS INT))
+        + to_minutes(CAST(hash(patient, draw, 5) % 600 AS INT)) AS collected_at
+    FROM range({patients}) AS p (patient), range({results}) AS d (draw)
+)
+SELECT
+    'P' || lpad(CAST(patient AS TEXT), 7, '0') AS patient_id, 'anc' AS analyte,
+    CAST(CASE
+        WHEN hash(patient, 1) % 10000 < {share} * 10000 AND hash(patient, draw // 5, 7) % 100 < 20
+        THEN 150 + hash(patient, draw, 2) % 900
+        ELSE 1000 + hash(patient, draw, 3) % 6000
+    END AS DOUBLE) AS value,
+    '' AS comparator, collected_at, collected_at + INTERVAL 4 HOUR AS reported_at, CAST(NULL AS TEXT) AS specimen,
+    'final' AS status, CAST(NULL AS DOUBLE) AS ref_low, CAST(NULL AS DOUBLE) AS ref_high,
+    CAST(NULL AS TEXT) AS raw_value, 'cells/µL' AS raw_unit, false AS derived, 'simulated' AS source
+FROM drawn
+ORDER BY hash(patient, draw, 11)
+"""
+
+DOSES = """
+CREATE TABLE exposures AS
+SELECT
+    'P' || lpad(CAST(patient AS TEXT), 7, '0') AS patient_id, 'dasatinib' AS drug, CAST(NULL AS TEXT) AS setting,
+    100.0 AS dose_mg, 'mg' AS dose_unit, DATE '2023-01-01' + CAST(hash(patient, 9) % 300 AS INT) AS start_on,
+    CAST(NULL AS DATE) AS end_on, CAST(NULL AS TEXT) AS end_reason, 'simulated' AS source
+FROM range({patients}) AS p (patient)
+"""
+
+FLOOR = (
+    "CREATE OR REPLACE TABLE sorted AS SELECT patient_id, collected_at, value FROM labs ORDER BY patient_id, collected_at",
+    """CREATE OR REPLACE TABLE lagged AS SELECT patient_id, collected_at, value,
+        lag(value) OVER (PARTITION BY patient_id ORDER BY collected_at) AS before FROM labs""",
+)
+
+
+def floor(con: duckdb.DuckDBPyConnection) -> float:
+    started = time.perf_counter()
+    for statement in FLOOR:
+        con.execute(statement)
+    seconds = time.perf_counter() - started
+    con.execute("DROP TABLE sorted; DROP TABLE lagged")
+    return seconds
+
+
+def rule(con: duckdb.DuckDBPyConnection) -> float:
+    started = time.perf_counter()
+    leuko.evaluate(connection=con, as_of=AS_OF)
+    return time.perf_counter() - started
+
+
+class Timed:
+    """A connection that prints what each statement cost, for `--steps`."""
+
+    def __init__(self, con):
+        self.con = con
+
+    def __getattr__(self, name):
+        return getattr(self.con, name)
+
+    def execute(self, statement, *parameters):
+        started = time.perf_counter()
+        result = self.con.execute(statement, *parameters)
+        seconds = time.perf_counter() - started
+        if seconds > 0.02:
+            print(f"    {seconds:6.2f} s  {' '.join(statement.split())[:70]}")
+        return result
+
+
+def measure(share: float, patients: int, rounds: int, steps: bool, report) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        con = duckdb.connect(str(Path(folder) / "cohort.duckdb"))
+        con.execute("SET threads = 2; SET memory_limit = '3GB'; SET preserve_insertion_order = false")
+        con.execute("SET enable_progress_bar = false")
+        con.execute(COHORT.format(patients=patients, results=RESULTS_EACH, share=share))
+        con.execute(DOSES.format(patients=patients))
+        con.execute("CHECKPOINT")
+        floors, rules = [], []
+        for _ in range(rounds):
+            floors.append(floor(con))
+            rules.append(rule(Timed(con) if steps else con))
+        found = con.execute(
+            "SELECT (SELECT count(*) FROM labs), (SELECT count(*) FROM episodes), (SELECT count(*) FROM worklist)"
+        ).fetchall()[0]
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        report.put({"floor": floors, "rule": rules, "found": found, "peak": peak})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--patients", type=int, default=200_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", action="store_true", help="print what each step cost")
+    chosen = parser.parse_args()
+    spawn = multiprocessing.get_context("spawn")
+    for cohort, share in SHARES_LOW.items():
+        report = spawn.Queue()
+        child = spawn.Process(target=measure, args=(share, chosen.patients, chosen.rounds, chosen.steps, report))
+        child.start()
+        answer = report.get()
+        child.join()
+        ratios = [rule / floor for rule, floor in zip(answer["rule"], answer["floor"], strict=True)]
+        rows, episodes, courses = answer["found"]
+        print(f"{cohort}: {rows:,} lab rows, {courses:,} courses, {episodes:,} episodes")
+        print(f"  floor {statistics.median(answer['floor']):.2f} s, rule {statistics.median(answer['rule']):.2f} s")
+        print(f"  ratio {statistics.median(ratios):.2f} (goal at most {GOALS[cohort]}), peak memory {answer['peak']:.1f} GB")
+        print("  " + json.dumps({"ratios": [round(ratio, 2) for ratio in ratios]}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
