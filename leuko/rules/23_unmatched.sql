@@ -1,4 +1,4 @@
--- Step 20. Exposures that no protocol fits, with the reason: listed, never skipped.
+-- Step 23. Exposures that no protocol fits, with the reason: listed, never skipped.
 SELECT
     'exposures' AS kind, coalesce(doses.source, 'exposures') AS source, doses.patient_id,
     to_json({

@@ -1,4 +1,4 @@
--- Step 13. Every condition of every clause, for every episode, with the clocks as observed and at their shortest:
+-- Step 16. Every condition of every clause, for every episode, with the clocks as observed and at their shortest:
 -- what was found, and whether it holds (null: cannot be told, and then it is not met). A clause without conditions
 -- has one row with no fact. A count with a comparator meets "< t" or "> t" only where it must.
 WITH clocks AS (

@@ -1,4 +1,4 @@
--- Step 14. The decision at recovery: the first clause whose conditions all hold. Firm where the clocks at their
+-- Step 17. The decision at recovery: the first clause whose conditions all hold. Firm where the clocks at their
 -- shortest choose the same clause, else sparse. A dose that the text does not give makes it a review.
 WITH fits AS (
     SELECT course, episode, clock, clause

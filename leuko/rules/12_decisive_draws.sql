@@ -1,16 +1,24 @@
--- Step 9. Draws that can change the state. A draw is one patient-day of a course, with the lowest ANC and the lowest
+-- Step 12. Draws that can change the state. A draw is one patient-day of a course, with the lowest ANC and the lowest
 -- platelet count of that day. Kept are, of each analyte, the first draw, those short of its resume threshold, and the
 -- first after a short one. Of several versions of one result the one reported last counts, at a tie the lowest.
-WITH ordered AS (
+WITH watched AS (
+    SELECT measured.course, NOT protocols.has_platelets AS anc_alone
+    FROM measured
+    JOIN courses ON courses.course = measured.course
+    JOIN protocols ON protocols.protocol = courses.protocol
+    GROUP BY measured.course, protocols.has_platelets
+    HAVING bool_or(measured.ever_short)
+),
+
+ordered AS (
     SELECT
-        counts.course, counts.analyte, counts.drawn_on, counts.low, counts.short,
-        {'value': counts.value, 'bound': counts.bound} AS found,
+        counts.course, watched.anc_alone, counts.analyte, counts.drawn_on, counts.low, counts.short,
+        counts.value, counts.bound,
         counts.short OR coalesce(lag(counts.short) OVER timeline, true) AS kept,
         coalesce(lag(counts.drawn_on) OVER timeline = counts.drawn_on, false)
             OR coalesce(lead(counts.drawn_on) OVER timeline = counts.drawn_on, false) AS several
     FROM counts
-    JOIN (SELECT course FROM measured GROUP BY course HAVING bool_or(ever_short)) AS watched
-        ON watched.course = counts.course
+    JOIN watched ON watched.course = counts.course
     WHERE counts.short IS NOT NULL
     WINDOW timeline AS (PARTITION BY counts.course, counts.analyte ORDER BY counts.drawn_on, counts.short)
 ),
@@ -20,9 +28,7 @@ days_with_several AS (
 ),
 
 latest_versions AS (
-    SELECT
-        counts.course, counts.analyte, counts.drawn_on, counts.low, counts.short,
-        {'value': counts.value, 'bound': counts.bound} AS found
+    SELECT counts.course, counts.analyte, counts.drawn_on, counts.low, counts.short, counts.value, counts.bound
     FROM counts
     JOIN days_with_several
         ON days_with_several.course = counts.course
@@ -39,16 +45,18 @@ days AS (
         course, drawn_on,
         bool_or(low) FILTER (WHERE analyte = 'anc') AS anc_low,
         bool_or(short) FILTER (WHERE analyte = 'anc') AS anc_short,
-        bool_or(short AND found.bound <> 1) FILTER (WHERE analyte = 'anc') AS anc_plainly_short,
-        min(found) FILTER (WHERE analyte = 'anc') AS anc_found,
+        bool_or(short AND bound <> 1) FILTER (WHERE analyte = 'anc') AS anc_plainly_short,
+        min({'value': value, 'bound': bound}) FILTER (WHERE analyte = 'anc') AS anc_found,
         bool_or(low) FILTER (WHERE analyte = 'platelets') AS platelets_low,
         bool_or(short) FILTER (WHERE analyte = 'platelets') AS platelets_short,
-        bool_or(short AND found.bound <> 1) FILTER (WHERE analyte = 'platelets') AS platelets_plainly_short,
-        min(found) FILTER (WHERE analyte = 'platelets') AS platelets_found
+        bool_or(short AND bound <> 1) FILTER (WHERE analyte = 'platelets') AS platelets_plainly_short,
+        min({'value': value, 'bound': bound}) FILTER (WHERE analyte = 'platelets') AS platelets_found
     FROM (
-        SELECT course, analyte, drawn_on, low, short, found FROM ordered WHERE kept AND NOT several
+        SELECT course, analyte, drawn_on, low, short, value, bound
+        FROM ordered
+        WHERE kept AND NOT several AND NOT anc_alone
         UNION ALL
-        SELECT course, analyte, drawn_on, low, short, found FROM latest_versions
+        SELECT course, analyte, drawn_on, low, short, value, bound FROM latest_versions
     ) AS results
     GROUP BY course, drawn_on
 ),
@@ -62,6 +70,13 @@ carried AS (
         last_value(platelets_short IGNORE NULLS) OVER carry AS platelets_short_carried
     FROM days
     WINDOW carry AS (PARTITION BY course ORDER BY drawn_on)
+    UNION ALL
+    -- With ANC alone, a day's only result is the draw, and there is nothing to carry.
+    SELECT
+        course, drawn_on, low, short, short AND bound <> 1, {'value': value, 'bound': bound}, NULL, NULL, NULL, NULL,
+        low, short, NULL, NULL
+    FROM ordered
+    WHERE kept AND NOT several AND anc_alone
 )
 
 SELECT

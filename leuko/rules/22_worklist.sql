@@ -1,4 +1,4 @@
--- Step 19. The worklist: one row a course, and one for every patient with counts or doses and no course.
+-- Step 22. The worklist: one row a course, and one for every patient with counts or doses and no course.
 -- The first status that applies is the patient's.
 WITH judged AS (
     SELECT
@@ -47,19 +47,20 @@ short_words AS (
         concat_ws(
             ' and ',
             CASE WHEN judged.anc_short THEN
-                course_anc.words || ' is not ' || threshold_words(readers.anc_resume_operator, readers.anc_resume) END,
+                course_anc.words || ' is not ' || threshold_words(anc.resume_operator, anc.resume) END,
             CASE WHEN judged.platelets_short THEN
                 'platelets ' || last_counts.comparator || number_words(last_counts.value)
                 || ' on ' || day_words(last_counts.drawn_on) || ' are not '
-                || threshold_words(readers.platelets_resume_operator, readers.platelets_resume) END,
+                || threshold_words(platelets.resume_operator, platelets.resume) END,
             CASE WHEN judged.has_platelets AND judged.course_platelets_on IS NULL THEN
                 'platelets were never measured in this course' END
         ) || '.' AS words
     FROM judged
-    JOIN readers ON readers.course = judged.course
+    JOIN thresholds AS anc ON anc.protocol = judged.protocol AND anc.analyte = 'anc'
+    LEFT JOIN thresholds AS platelets ON platelets.protocol = judged.protocol AND platelets.analyte = 'platelets'
     LEFT JOIN course_anc ON course_anc.course = judged.course
     LEFT JOIN last_counts
-        ON last_counts.person = readers.person AND last_counts.analyte = 'platelets'
+        ON last_counts.person = judged.person AND last_counts.analyte = 'platelets'
         AND last_counts.drawn_on = judged.course_platelets_on
     WHERE NOT judged.recovered OR judged.status = 'cannot_tell'
 ),

@@ -1,4 +1,4 @@
--- Step 15. Recommendations: at onset, on the cause event that counts, and at recovery, each with its reason.
+-- Step 18. Recommendations: at onset, on the cause event that counts, and at recovery, each with its reason.
 WITH reasons AS (
     SELECT
         decisions.course, decisions.episode,

@@ -1,4 +1,4 @@
--- Step 17. When the next count is due: the interval of the first monitoring line that fits, after the last ANC of the
+-- Step 20. When the next count is due: the interval of the first monitoring line that fits, after the last ANC of the
 -- course (after its first day where none was measured; an unknown ANC meets no condition).
 WITH last_anc AS (
     SELECT

@@ -1,4 +1,4 @@
--- Step 12. Episodes, from the draw that meets a hold threshold (onset) to the first later draw that meets every resume
+-- Step 15. Episodes, from the draw that meets a hold threshold (onset) to the first later draw that meets every resume
 -- threshold (recovery), with both clocks, the lowest counts measured, the dose at onset and the recorded cause.
 WITH spans AS (
     SELECT

@@ -1,4 +1,4 @@
--- Step 18. Where each course stands on the day asked: every fact that a worklist status is decided from.
+-- Step 21. Where each course stands on the day asked: every fact that a worklist status is decided from.
 WITH last_states AS (
     SELECT
         course,
