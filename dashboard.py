@@ -1,21 +1,26 @@
-"""leuko's dashboard: which patients need a hold or a dose reduction, and why.
+"""The dashboard's entry: which data these are, how old, and the pages. The only place that reads the clock.
 
-Started by `streamlit run dashboard.py`; the database is named by LEUKO_DB. The only place that reads the clock.
+Started by `streamlit run dashboard.py`; LEUKO_DB names the database.
 """
 
 from datetime import date
 from pathlib import Path
 
 import streamlit as st
+from streamlit import Page
+from streamlit.delta_generator import DeltaGenerator
 
-from pages import shared
+from leuko.store import About, StoreError
+from pages import address, shared
 
-ICON = Path(__file__).parent / ".streamlit" / "icon.png"  # a local file: a named icon is fetched from elsewhere
+# A local picture: a named icon would be fetched from outside.
+ICON = Path(__file__).parent / ".streamlit" / "icon.png"
 
-PAGES = [
-    st.Page("pages/panel.py", title="Panel", url_path="panel", default=True, help="Who needs what, most urgent first."),
-    st.Page("pages/patient.py", title="Patient", url_path="patient", help="One patient: counts, doses and why."),
-]
+# The page begins at the top of the window, beside the menu, and the worklist takes its width.
+STYLE = """<style>
+[data-testid=stMainBlockContainer] { padding: 0.8rem 2rem 2rem; }
+[data-testid=stHeader] { background: transparent; left: auto; width: 4rem; }
+</style>"""
 
 
 def data_age(as_of: date) -> str:
@@ -25,26 +30,36 @@ def data_age(as_of: date) -> str:
     return f"Data up to {shared.day(as_of)} ({age})"
 
 
-def header() -> None:
+def draw_header(about: About) -> None:
     """What data these are, how old they are, and what the dashboard is not."""
-    about = shared.open_store().about
-    parts = [f"**Simulated data.** {about.note}"] if about.simulated else [f"**{about.title}**"]
-    parts += [f"{data_age(about.as_of)}.", "Supports clinical judgement and never replaces it."]
-    st.caption("  ·  ".join(parts))
+    st.html(STYLE)
+    name = f":blue-badge[Simulated data] {about.note}" if about.simulated else about.title
+    parts = [name, f"{data_age(about.as_of)}.", "Supports clinical judgement and never replaces it."]
+    st.markdown(f":small[{' · '.join(part for part in parts if part)}]")
+
+
+def draw_links(place: DeltaGenerator, pages: list[Page]) -> None:
+    """The way to each page, with the day and the filters; the navigation of Streamlit would drop them."""
+    with place.container(horizontal=True):
+        for page in pages:
+            st.page_link(page, query_params=address.whole())
 
 
 def main() -> None:
     st.set_page_config(page_title="leuko", page_icon=str(ICON), layout="wide")
-    page = st.navigation(PAGES, position="top")
-    if not Path(shared.database_path()).is_file():
-        st.error(
-            f"There is no database at `{shared.database_path()}`. "
-            "`python -m leuko load --from data --db data/leuko.duckdb` makes the demonstration's; "
-            "LEUKO_DB names another."
-        )
+    panel = st.Page("pages/panel.py", title="Panel", url_path="panel", default=True)
+    patient = st.Page("pages/patient.py", title="Patient", url_path="patient")
+    page = st.navigation([panel, patient], position="hidden")
+    try:
+        about = shared.open_store().about
+    except StoreError as error:
+        st.error(f"{error}. `LEUKO_DB` names the database to show.")
         return
-    header()
+    links = st.empty()
+    draw_links(links, [panel, patient])
+    draw_header(about)
     page.run()
+    draw_links(links, [panel, patient])  # again, with what the page has since written into its address
 
 
 main()

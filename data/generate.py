@@ -2,9 +2,9 @@
 
 Nobody in it is real. It is a plain cohort that exercises the dashboard, not a model of how patients behave:
 each count walks around a level that the drug lowers over weeks, some patients dip, and their clinicians hold,
-give again or overlook. For about a third of the patients the last weeks follow a written ending, so that each
-kind of answer can be seen on the last day. What it is made from stands in cohort.toml. One random stream a
-patient, so that a change to one leaves the others as they are.
+give again or overlook. For about a quarter of the patients the last weeks follow a written ending, so that
+each kind of answer can be seen on the last day. What it is made from stands in cohort.toml. One random stream
+a patient, so that a change to one leaves the others as they are.
 """
 
 import csv

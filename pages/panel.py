@@ -6,233 +6,342 @@ What its reader can say after three seconds: "12 patients need a hold, 9 a dose 
 import math
 from dataclasses import replace
 from datetime import date
-from typing import NamedTuple
+from textwrap import shorten
 
 import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 
 from leuko.store import Filters
-from pages import shared
+from pages import address, shared
 
 PER_PAGE = 50
-ROW_HEIGHT = 54  # pixels: two lines of text, so that what to do can be read whole
+ROW_HEIGHT = 66  # pixels: Streamlit wraps text only in rows of more than 64
+TO_DO_LENGTH = 140  # characters that fit in three lines; the patient's page has the rest
+TABLE_HEIGHT = 640
 CHOSEN = {"site": "Site", "clinician": "Clinician", "drug": "Drug", "status": "Status"}
+UNRECORDED = "not recorded"
+STYLE = """
+.st-key-statuses button { border-left: 4px solid; padding: 0.2rem 0.6rem; min-height: 2.2rem; }
+.st-key-statuses button p { font-size: 0.9rem; }
+@media (max-width: 640px) {
+    .st-key-statuses > div { flex: 1 1 45% !important; min-width: 0; }
+    .st-key-statuses button { width: 100%; padding: 0.2rem 0.4rem; }
+    .st-key-statuses button p { font-size: 0.8rem; white-space: normal; }
+}
+"""
 
-
-class Screen(NamedTuple):
-    """One look at the panel: the counts that the filters leave, and one page of the worklist."""
-
-    statuses: pd.DataFrame
-    needs: dict[str, int]
-    courses: int
-    patients: int
-    all_courses: int
-    worklist: pd.DataFrame
+Sites = tuple[str, ...] | None
 
 
 @st.cache_data(show_spinner=False, max_entries=100)
-def read_choices(path: str, sites: tuple[str, ...] | None) -> dict[str, list[str]]:
-    """What each filter offers: all that occurs, on whatever day, and every status by its word."""
+def read_choices(path: str, sites: Sites) -> dict[str, dict[str, str]]:
+    """What each filter offers, as {value: word}: all that occurs on whatever day, and every status."""
     view = shared.store_at(path).view(sites)
-    return {**view.choices(), "status": list(view.statuses(Filters())["word"])}
+    statuses = view.statuses(Filters())
+    occurring = {
+        name: {value: value or UNRECORDED for value in values} for name, values in view.choices().items()
+    }
+    return occurring | {"status": dict(zip(statuses["status"], statuses["word"], strict=True))}
 
 
 @st.cache_data(show_spinner="Reading the worklist", max_entries=200)
-def read_screen(path: str, sites: tuple[str, ...] | None, as_of: date, filters: Filters, page: int) -> Screen:
+def read_counts(path: str, sites: Sites, as_of: date, filters: Filters) -> dict:
+    """How many courses and patients the filters leave: in each status, for each need, in all."""
     view = shared.store_at(path).view(sites, as_of)
     statuses = view.statuses(filters)
-    return Screen(
-        statuses,
-        {need: view.patients(replace(filters, status=which)) for need, which in needs(statuses).items()},
-        view.count(filters),
-        view.patients(filters),
-        view.count(Filters()),
-        view.worklist(filters, page=page, per_page=PER_PAGE),
-    )
+    groups = needs(statuses)
+    return {
+        "statuses": statuses,
+        "needs": {need: view.patients(replace(filters, status=group)) for need, group in groups.items()},
+        "courses": view.count(filters),
+        "patients": view.patients(filters),
+        "all_courses": view.count(Filters()),
+    }
 
 
-@st.cache_data(show_spinner=False, max_entries=200)
-def rows_without_each(
-    path: str, sites: tuple[str, ...] | None, as_of: date, filters: Filters
-) -> dict[str, int]:
-    """For each filter in use: how many courses there would be without it."""
+@st.cache_data(show_spinner="Reading the worklist", max_entries=200)
+def read_worklist(path: str, sites: Sites, as_of: date, filters: Filters, page: int) -> pd.DataFrame:
+    return shared.store_at(path).view(sites, as_of).worklist(filters, page=page, per_page=PER_PAGE)
+
+
+@st.cache_data(show_spinner=False, max_entries=100)
+def read_without_each(path: str, sites: Sites, as_of: date, filters: Filters) -> dict[str, int]:
+    """For each filter in use, how many courses there would be without it."""
     view = shared.store_at(path).view(sites, as_of)
-    unused = {name: None for name in CHOSEN} | {"search": ""}
-    used = [name for name in unused if getattr(filters, name)]
-    return {name: view.count(replace(filters, **{name: unused[name]})) for name in used}
+    unused = dict.fromkeys(CHOSEN) | {"search": ""}
+    return {
+        name: view.count(replace(filters, **{name: nothing}))
+        for name, nothing in unused.items()
+        if getattr(filters, name)
+    }
 
 
 @st.cache_data(show_spinner=False, max_entries=20)
-def read_set_aside(path: str, sites: tuple[str, ...] | None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """How many input rows were set aside for which reason, and the rows."""
+def read_set_aside(path: str, sites: Sites) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """How many input rows were set aside for which reason, and the rows themselves."""
     view = shared.store_at(path).view(sites)
     return view.rejected(), view.rejected_rows()
 
 
 def needs(statuses: pd.DataFrame) -> dict[str, tuple[str, ...]]:
-    """Which statuses each part of the first sentence counts."""
-    tones = statuses.groupby("tone")["status"].apply(tuple)
+    """The statuses that each part of the first sentence counts."""
+    of_tone = statuses.groupby("tone")["status"].apply(tuple)
     return {
         "hold": ("hold",),
-        "stop": ("discontinue",),
+        "stop": tuple(status for status in of_tone["danger"] if status != "hold"),
         "reduction": ("reduce",),
-        "decision": tuple(status for status in tones["act"] if status != "reduce"),
-        "unknown": tones["unknown"],
+        "decision": tuple(status for status in of_tone["act"] if status != "reduce"),
+        "unknown": of_tone["unknown"],
     }
 
 
-def first_sentence(patients: dict[str, int], as_of: date, filtered: bool) -> str:
-    """What is to be done, in patients; a patient with two courses may stand under two needs."""
-    hold = patients["hold"]
-    parts = [f"{shared.counted(hold, 'patient')} {'needs' if hold == 1 else 'need'} a hold"]
-    parts += [f"{patients['stop']:,} to stop"] if patients["stop"] else []
+def first_sentence(patients: dict[str, int]) -> str:
+    """What is to be done, in patients; one with two courses may stand under two needs."""
+    holds = patients["hold"]
+    parts = [f"{shared.counted(holds, 'patient')} {'needs' if holds == 1 else 'need'} a hold"]
+    parts += [f"{patients['stop']:,} the drug stopped"] if patients["stop"] else []
     parts += [f"{patients['reduction']:,} a dose reduction"]
     parts += [f"{patients['decision']:,} another decision"] if patients["decision"] else []
-    where = "Of those shown, " if filtered else ""
-    return f"{where}{', '.join(parts)}; {patients['unknown']:,} cannot be told."
+    return f"{', '.join(parts)}; {patients['unknown']:,} cannot be told."
+
+
+def shown_sentence(counts: dict, page: int) -> str:
+    """`Showing 51–100 of 312 courses in 290 patients (of 341 courses)`."""
+    first = (page - 1) * PER_PAGE + 1
+    last = min(page * PER_PAGE, counts["courses"])
+    of_all = "" if counts["courses"] == counts["all_courses"] else f" (of {counts['all_courses']:,} courses)"
+    courses = shared.counted(counts["courses"], "course")
+    patients = shared.counted(counts["patients"], "patient")
+    return f"Showing {first:,}–{last:,} of {courses} in {patients}{of_all}, most urgent first"
 
 
 def as_table(worklist: pd.DataFrame, as_of: date) -> pd.DataFrame:
-    """The worklist as the screen has it. What may not be seen is not in it: a hidden column can be shown again."""
-    waiting = pd.Timestamp(as_of) - pd.to_datetime(worklist["since"])
+    """The worklist as on the screen; nothing else is in it, since a hidden column can be shown again."""
+    waited = pd.Timestamp(as_of) - pd.to_datetime(worklist["since"])
     return pd.DataFrame(
         {
             "Status": worklist["icon"] + " " + worklist["word"],
-            "Patient": worklist["name"],
-            "Id": worklist["patient_id"],
-            "What to do": worklist["to_do"],
+            "Patient": both(worklist["name"], worklist["patient_id"]),
+            "What to do": [shorten(words, TO_DO_LENGTH, placeholder=" …") for words in worklist["to_do"]],
             "Since": worklist["since"].map(shared.day),
-            "Waiting": waiting.dt.days,
+            "Days": waited.dt.days,
             "Drug": worklist["drug"],
             "Dose now": worklist["dose_now_mg"],
             "Last ANC": worklist["last_anc"],
             "Drawn on": worklist["last_anc_on"].map(shared.day),
             "Last 12 ANC": worklist["recent_anc"],
             "Certainty": worklist["certainty"],
-            "Site": worklist["site"],
-            "Clinician": worklist["clinician"],
+            "Site, clinician": both(worklist["site"], worklist["clinician"]),
         }
     )
 
 
+def both(first: pd.Series, second: pd.Series) -> pd.Series:
+    """`first, second`, or the one that there is."""
+    first, second = first.astype("string"), second.astype("string")  # all None: no column of text by itself
+    return (first + ", " + second).fillna(first).fillna(second)
+
+
 def styled(table: pd.DataFrame, worklist: pd.DataFrame) -> Styler:
-    """Statuses in the colour of their tone; numbers as they are read, still sorted as numbers."""
+    """Statuses in the colour of their tone; numbers written with unit and sign, yet sorted as numbers."""
     theme = shared.theme()
     colours = [f"color: {shared.tone_colour(tone, theme)}; font-weight: 600" for tone in worklist["tone"]]
-    style = table.style.apply(lambda _: colours, subset=["Status"])
-    for row, source in enumerate(worklist.itertuples()):
-        style.format(lambda value, unit=source.dose_unit: shared.number(value, unit), subset=([row], "Dose now"))
-        style.format(
-            lambda value, sign=source.last_anc_comparator: shared.number(value, "", sign), subset=([row], "Last ANC")
-        )
-    return style
+    written = table.style.apply(lambda _: colours, subset=["Status"])
+    for row, unit, sign in worklist[["dose_unit", "last_anc_comparator"]].itertuples():
+        written.format(lambda dose, unit=unit: shared.number(dose, unit), subset=([row], "Dose now"))
+        written.format(lambda anc, sign=sign: shared.number(anc, "", sign), subset=([row], "Last ANC"))
+    return written
 
 
 def columns() -> dict:
-    """Widths in pixels that let each column be read."""
+    """Widths in pixels that fit on a screen 1440 wide."""
     text, figure = st.column_config.TextColumn, st.column_config.NumberColumn
+    line = shared.tone_colour("wait", shared.theme())
     return {
-        "Status": text(width=150, pinned=True),
-        "Patient": text(width=150),
-        "Id": text(width=80),
-        "What to do": text(width=360),
-        "Since": text(width=125),
-        "Waiting": figure(width=75, format="%d days"),
-        "Drug": text(width=115),
-        "Dose now": figure(width=85),
-        "Last ANC": figure("Last ANC, cells/µL", width=130),
-        "Drawn on": text(width=125),
-        "Last 12 ANC": st.column_config.LineChartColumn(
-            width=110, y_min=0, color=shared.tone_colour("wait", shared.theme())
-        ),
-        "Certainty": text(width=80, help="firm: the clocks choose the same clause at their shortest. sparse: they may not."),
-        "Site": text(width=90),
-        "Clinician": text(width=110),
+        "Status": text(width=110),
+        "Patient": text(width=115),
+        "What to do": text(width=330),
+        "Since": text(width=88),
+        "Days": figure(width=72, format="%d days"),
+        "Drug": text(width=112),
+        "Dose now": figure(width=78),
+        "Last ANC": figure("ANC, cells/µL", width=100, help="The last ANC of the patient"),
+        "Drawn on": text(width=88),
+        "Last 12 ANC": st.column_config.LineChartColumn(width=82, y_min=0, color=line),
+        "Certainty": text(width=72, help="firm: the days between counts leave nothing open; sparse: they do"),
+        "Site, clinician": text(width=100),
     }
 
 
-def draw_filters(store, choices: dict[str, list[str]]) -> tuple[date, Filters]:
-    """The day and the filters, each in the URL under its own name."""
-    search, day, *boxes = st.columns([1.4, 1, 1, 1, 1, 1.2])
-    with search:
-        words = st.text_input(
-            "Search", key="search", bind="query-params", placeholder="Patient id or name", icon=":material/search:"
-        )
-    with day:
-        as_of = shared.day_picker(store)
+def draw_filters(offered: dict[str, dict[str, str]]) -> tuple[date, Filters]:
+    """The day and the filters, each in the address under its own name."""
+    boxes = st.columns([1.4, 1, 1, 1, 1, 1.2])
+    with boxes[0]:
+        search = draw_search()
+    with boxes[1]:
+        as_of = shared.day_picker(shared.open_store())
     chosen = {}
-    for box, (name, label) in zip(boxes, CHOSEN.items(), strict=True):
-        chosen[name] = box.multiselect(label, choices[name], key=name, bind="query-params", placeholder="All")
-    return as_of, chosen, words
+    for box, name in zip(boxes[2:], CHOSEN, strict=True):
+        with box:
+            chosen[name] = draw_choice(name, offered[name])
+    return as_of, Filters(**chosen, search=search)
 
 
-def ignored_in_url(choices) -> list[str]:
-    unknown = [
-        f"{CHOSEN[name]} “{value}”"
-        for name in CHOSEN
-        for value in st.query_params.get_all(name)
-        if value not in choices[name]
+def draw_search() -> str:
+    address.take("search", "".join)
+    words = st.text_input("Search", key="search", placeholder="Patient id or name", on_change=to_page)
+    search = (words or "").strip()
+    address.put("search", [search] if search else [])
+    return search
+
+
+def draw_choice(name: str, words: dict[str, str]) -> tuple[str, ...] | None:
+    address.take(name, lambda said: [value for value in words if value in said])
+    chosen = st.multiselect(
+        CHOSEN[name], list(words), format_func=words.get, key=name, placeholder="All", on_change=to_page
+    )
+    address.put(name, chosen)
+    return tuple(chosen) or None
+
+
+def to_page(page: int = 1) -> None:
+    st.session_state["page"] = page
+
+
+def unknown_in_address(offered: dict[str, dict[str, str]], last: date) -> list[str]:
+    """What the address asks for and nothing here is called."""
+    asked = address.whole()
+    choices = [
+        f"{label} “{value}”"
+        for name, label in CHOSEN.items()
+        for value in asked.get(name, [])
+        if value not in offered[name]
     ]
-    return unknown
+    days = [f"As of “{day}”" for day in asked.get("as_of", []) if not shared.is_day_until(day, last)]
+    return choices + days
 
 
-def toggle_status(word: str) -> None:
-    chosen = st.session_state["status"]
-    st.session_state["status"] = [w for w in chosen if w != word] if word in chosen else [*chosen, word]
-
-
-def draw_counts(statuses, chosen):
+def draw_statuses(statuses: pd.DataFrame) -> None:
+    """One button a status that occurs: word, icon, courses, patients. A click filters by it, or no longer."""
+    chosen = st.session_state.get("status", [])
     theme = shared.theme()
-    css = "".join(
-        f".st-key-status_{row.status} button {{border-left: 4px solid {shared.tone_colour(row.tone, theme)};}}"
+    edges = (
+        f".st-key-status_{row.status} button {{ border-left-color: {shared.tone_colour(row.tone, theme)}; }}"
         for row in statuses.itertuples()
     )
-    st.html(f"<style>{css}</style>")
-    with st.container(horizontal=True, gap="small"):
+    st.html(f"<style>{STYLE}{' '.join(edges)}</style>")
+    with st.container(key="statuses", horizontal=True, gap="xsmall"):
         for row in statuses.itertuples():
-            if row.courses or row.word in chosen:
+            if row.courses or row.status in chosen:
                 st.button(
                     f"{row.icon} {row.word} **{row.courses:,}** · {shared.counted(row.patients, 'patient')}",
                     key=f"status_{row.status}",
-                    type="primary" if row.word in chosen else "secondary",
+                    type="primary" if row.status in chosen else "secondary",
                     on_click=toggle_status,
-                    args=(row.word,),
+                    args=(row.status,),
                 )
 
 
-def open_patient(event, worklist, as_of, store):
-    rows = event.selection.rows or [row for row, _ in event.selection.cells]
-    if not rows:
+def toggle_status(status: str) -> None:
+    chosen = st.session_state["status"]
+    kept = [one for one in chosen if one != status]
+    st.session_state["status"] = kept if status in chosen else [*chosen, status]
+    to_page()
+
+
+def in_words(filters: Filters, offered: dict[str, dict[str, str]]) -> str:
+    """The filters as a sentence names them, a status by its word."""
+    statuses = tuple(offered["status"][status] for status in filters.status or ())
+    return shared.plain(replace(filters, status=statuses).words)
+
+
+def draw_nothing_found(narrowed: str, without: dict[str, int]) -> None:
+    """Say which filter leaves nothing, and what there would be without it."""
+    labels = CHOSEN | {"search": "Search"}
+    lines = [
+        f"- without the filter {labels[name]}: {shared.counted(courses, 'course')}"
+        for name, courses in without.items()
+    ]
+    st.info("\n".join([f"No course fits {narrowed}.", "", *lines]))
+
+
+def draw_pages(counts: dict) -> int:
+    """Which screenful is shown, in words, and the way to those beside it; returns its number from 1."""
+    pages = math.ceil(counts["courses"] / PER_PAGE)
+    address.take("page", lambda said: max([1, *(int(number) for number in said if number.isdecimal())]))
+    page = st.session_state["page"] = min(st.session_state["page"], pages)
+    address.put("page", [] if page == 1 else [str(page)])
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(shown_sentence(counts, page), width="content")
+        if pages > 1:
+            st.button("Previous", disabled=page == 1, on_click=to_page, args=(page - 1,))
+            st.button("Next", disabled=page == pages, on_click=to_page, args=(page + 1,))
+    return page
+
+
+def draw_worklist(worklist: pd.DataFrame, as_of: date) -> None:
+    """The rows; a click anywhere in one opens its patient."""
+    event = st.dataframe(
+        styled(as_table(worklist, as_of), worklist),
+        column_config=columns(),
+        hide_index=True,
+        row_height=ROW_HEIGHT,
+        height=min(TABLE_HEIGHT, ROW_HEIGHT * len(worklist) + 40),
+        placeholder=shared.NONE,
+        on_select="rerun",
+        selection_mode=["single-row", "single-cell"],
+        alt="The worklist: one row a course, most urgent first",
+    )
+    selected = event.selection.rows or [row for row, _ in event.selection.cells]
+    if selected:
+        open_patient(worklist["patient_id"].iloc[selected[0]])
+
+
+def open_patient(patient_id: str) -> None:
+    """Go to the patient's page; the day and the filters go along in the address, for the way back."""
+    st.switch_page("pages/patient.py", query_params={**address.whole(), "patient": patient_id})
+
+
+def draw_set_aside(by_reason: pd.DataFrame, rows: pd.DataFrame) -> None:
+    """How many input rows were not used and why; no row goes missing without a word."""
+    if by_reason.empty:
+        st.caption("No row of the input was set aside.")
         return
-    params = {"patient": worklist["patient_id"].iloc[rows[0]]}
-    if as_of != store.about.as_of:
-        params["as_of"] = as_of.isoformat()
-    st.switch_page("pages/patient.py", query_params=params)
+    reasons = by_reason.groupby("reason", sort=False)["rows"].sum().sort_values(ascending=False)
+    total = int(reasons.sum())
+    words = shared.plain(", ".join(f"{reason} {count:,}" for reason, count in reasons.items()))
+    with st.expander(f"{shared.counted(total, 'row')} {'was' if total == 1 else 'were'} set aside: {words}"):
+        shown = rows[["kind", "source", "reason", "raw_record"]]
+        shown.columns = ["Kind", "Source", "Reason", "Record"]
+        if len(rows) < total:
+            st.caption(f"The first {len(rows):,}.")
+        st.dataframe(shown, hide_index=True, placeholder=shared.NONE, alt="The rows that were set aside")
 
 
-def main():
+def main() -> None:
     store = shared.open_store()
-    choices = read_choices(store.path, shared.sites())
-    unknown = ignored_in_url(choices)
-    top, counts = st.container(), st.container()
-    as_of, chosen, words = draw_filters(store, choices)
-    if unknown:
-        st.caption("Ignored: " + ", ".join(unknown))
-    code = dict(zip(choices["status"], read_codes(store.path, shared.sites())))
-    filters = Filters(**{n: tuple(v) or None for n, v in chosen.items() if n != "status"}, status=tuple(code[w] for w in chosen["status"]) or None, search=words or "")
-    screen = read_screen(store.path, shared.sites(), as_of, filters, st.session_state.get("page", 1))
+    source = store.path, shared.sites()
+    offered = read_choices(*source)
+    unknown = unknown_in_address(offered, store.about.as_of)
+    top = st.container()
+    as_of, filters = draw_filters(offered)
+    counts = read_counts(*source, as_of, filters)
     with top:
-        st.header(first_sentence(screen.needs, as_of, bool(filters.words)))
+        anybody = counts["statuses"]["courses"].any()
+        st.subheader(first_sentence(counts["needs"]) if anybody else "No patient fits.", anchor=False)
+        narrowed = in_words(replace(filters, status=None), offered)
+        if narrowed:
+            st.caption(f"Only {narrowed}")
         shared.replay_banner(store, as_of)
-    with counts:
-        draw_counts(screen.statuses, chosen["status"])
-    event = st.dataframe(styled(as_table(screen.worklist, as_of), screen.worklist), column_config=columns(), hide_index=True, row_height=ROW_HEIGHT, height=620, on_select="rerun", selection_mode=["single-row", "single-cell"], placeholder="–")
-    st.pagination(max(1, math.ceil(screen.courses / PER_PAGE)), key="page", bind="query-params")
-    open_patient(event, screen.worklist, as_of, store)
+        draw_statuses(counts["statuses"])
+    if unknown:
+        st.caption(f"Not known here and ignored: {shared.plain(', '.join(unknown))}")
+    if counts["courses"]:
+        draw_worklist(read_worklist(*source, as_of, filters, draw_pages(counts)), as_of)
+    else:
+        draw_nothing_found(in_words(filters, offered), read_without_each(*source, as_of, filters))
+    draw_set_aside(*read_set_aside(*source))
 
-@st.cache_data
-def read_codes(path, sites):
-    return list(shared.store_at(path).view(sites).statuses(Filters())["status"])
 
 main()

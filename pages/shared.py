@@ -5,14 +5,19 @@ The vocabulary of the worklist (word, icon and tone of a status) comes with the 
 """
 
 import os
+import re
+from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
 
 import pandas as pd
 import streamlit as st
 
 from leuko.store import Store
+from pages import address
 
 DATABASE = "data/leuko.duckdb"
+FIRST_DAY = date(1900, 1, 1)  # that can be looked at; before the first result there is simply nothing
 NONE = "–"  # what stands where there is no value
 
 # As text on both backgrounds of each theme the contrast is at least 4.5 (a test holds that).
@@ -82,7 +87,8 @@ def number(value: float | None, unit: str | None = "", comparator: str | None = 
 
 
 def _plain(value: float) -> str:
-    return f"{value:,.0f}" if value == int(value) else f"{value:,.6f}".rstrip("0")
+    exact = f"{Decimal(repr(value)):,f}"  # never rounded: 499.9999999 is below 500
+    return exact.rstrip("0").rstrip(".") if "." in exact else exact
 
 
 def day(value: date | None) -> str:
@@ -90,28 +96,46 @@ def day(value: date | None) -> str:
     return NONE if is_missing(value) else f"{value.day} {value:%B %Y}"
 
 
+def plain(text: object) -> str:
+    """Text from the data as it is, where Streamlit would read it as Markdown."""
+    return "" if is_missing(text) else re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:])", r"\\\1", str(text))
+
+
 def counted(how_many: int, one: str, many: str = "") -> str:
     """`1 course`, `1,204 courses`."""
     return f"{how_many:,} {one if how_many == 1 else many or one + 's'}"
 
 
+def is_day_until(text: str, last: date) -> bool:
+    """Whether `text` is a day written YYYY-MM-DD and not after the last day of the data."""
+    try:
+        return FIRST_DAY <= date.fromisoformat(text) <= last
+    except ValueError:
+        return False
+
+
+def days_in(said: list[str], last: date) -> Iterator[date]:
+    return (date.fromisoformat(text) for text in said if is_day_until(text, last))
+
+
 def day_picker(store: Store) -> date:
-    """The day that a page shows, in the URL as `as_of=YYYY-MM-DD`; without it, the last day of the data.
+    """The day that a page shows, in the address as `as_of=YYYY-MM-DD`; without it, the last day of the data.
 
     Every page has this same one, so that the day goes along from the panel to a patient and back.
     """
     last = store.about.as_of
+    address.take("as_of", lambda said: next(days_in(said, last), last))
     chosen = st.date_input(
         "As of",
-        value=last,
-        min_value=date(1900, 1, 1),
+        min_value=FIRST_DAY,
         max_value=last,
         format="YYYY-MM-DD",
         key="as_of",
-        bind="query-params",
         help="Shows what was known on that day: only results reported by then.",
     )
-    return chosen or last
+    as_of = chosen or last
+    address.put("as_of", [] if as_of == last else [as_of.isoformat()])
+    return as_of
 
 
 def replay_banner(store: Store, as_of: date) -> None:
@@ -119,12 +143,13 @@ def replay_banner(store: Store, as_of: date) -> None:
     last = store.about.as_of
     if as_of == last:
         return
-    st.warning(
-        f"**You are looking at {day(as_of)}**, with only what had been reported by then. "
-        f"The data go on to {day(last)}.",
-        icon="🕰️",
-    )
-    st.button("Back to the last day", on_click=_show_day, args=(last,))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.info(
+            f"**This is {day(as_of)}**, with only what had been reported by then. "
+            f"The data go on to {day(last)}.",
+            icon=":material/history:",
+        )
+        st.button("Show the last day", on_click=_show_day, args=(last,))
 
 
 def _show_day(as_of: date) -> None:

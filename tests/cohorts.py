@@ -1,7 +1,8 @@
 """Small random cohorts in the canonical shape, crowded with what the rule finds hard.
 
 `random_cohort(seed)` gives the same cohort for the same seed; `cohorts()` is the hypothesis strategy over
-the same generator, so that a failing cohort shrinks. Protocols are dicts as `tomllib` reads them;
+the same generator, so that a failing cohort shrinks; `ward(seed, patients)` is one cohort of many such
+patients under the same protocols, for one call of the rule. Protocols are dicts as `tomllib` reads them;
 `write_protocols` puts them into a folder that `leuko.load_protocols` can read.
 
 Left out on purpose, since the rule says nothing of it: a patient who died or left before the first dose
@@ -19,6 +20,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 FIRST_DAY = date(2024, 1, 1)
+TABLES = ("labs", "exposures", "events", "patients")
 
 SOURCE = """
 [[source]]
@@ -203,10 +205,30 @@ def cohorts(most_patients=2):
     return st.randoms(use_true_random=False).map(lambda rng: make_cohort(rng, most_patients, most_results=10))
 
 
-def make_cohort(rng, most_patients, most_results=12):
-    protocols = [*GIVEN_PROTOCOLS]
-    if rng.random() < 0.6:
-        protocols += [random_protocol(rng, number) for number in range(rng.randint(1, 2))]
+def ward(seed, patients, random_protocols=8):
+    """One cohort of many patients, P1 to Pn, each moved in time so that the day asked is a telling one."""
+    rng = random.Random(seed)
+    protocols = [*GIVEN_PROTOCOLS, *(random_protocol(rng, number) for number in range(random_protocols))]
+    gathered = Cohort([], [], [], [], protocols, FIRST_DAY)
+    for number in range(patients):
+        one = make_cohort(rng, 1, protocols=protocols)
+        for table in TABLES:
+            rows = (moved(row, FIRST_DAY - one.as_of) for row in getattr(one, table))
+            getattr(gathered, table).extend(row | {"patient_id": f"P{number + 1}"} for row in rows)
+    return gathered
+
+
+def moved(row, by):
+    """The row with every day of it moved."""
+    days = {name: day + by for name, day in row.items() if isinstance(day, date) and name != "birth_date"}
+    return row | days
+
+
+def make_cohort(rng, most_patients, most_results=12, protocols=None):
+    if protocols is None:
+        protocols = [*GIVEN_PROTOCOLS]
+        if rng.random() < 0.6:
+            protocols += [random_protocol(rng, number) for number in range(rng.randint(1, 2))]
     labs, exposures, events, patients = [], [], [], []
     for number in range(rng.randint(1, most_patients)):
         patient = f"P{number + 1}"

@@ -289,12 +289,12 @@ def test_a_comparator_shows_in_shape_words_and_hover(treated):
     place = anc["y"].index(100)
     assert anc["marker"]["symbol"][place] == "triangle-down"
     assert anc["text"][place] == "&lt;100"
-    assert "ANC &lt;100 cells/µL" in list(anc["customdata"])[place]
+    assert "ANC &lt;100 cells/µL" in anc["customdata"][place]
 
 
 def test_derived_counts_say_so(treated):
     (anc,) = traces(patient_figure(treated, AS_OF), "ANC")
-    assert "derived, not measured" in list(anc["customdata"])[anc["y"].index(2600)]
+    assert "derived, not measured" in anc["customdata"][anc["y"].index(2600)]
 
 
 def test_thresholds_are_lines_only_where_they_differ_from_the_bands(treated):
@@ -302,7 +302,7 @@ def test_thresholds_are_lines_only_where_they_differ_from_the_bands(treated):
     assert "Hold below 50,000<br>Resume at least 50,000" in said
     assert not any("Resume at least 1,000" in text for text in said)
     treated.thresholds.loc[0, ["resume", "verified"]] = [750, False]
-    assert "Resume at least 750 (not verified)" in words(patient_figure(treated, AS_OF))
+    assert "Resume at least 750<br>(not verified)" in words(patient_figure(treated, AS_OF))
 
 
 def test_labels_at_the_edge_never_touch():
@@ -345,8 +345,8 @@ def test_decisions_name_the_action_and_their_clause(treated):
     (row,) = [
         trace for trace in traces(patient_figure(treated, AS_OF), "dasatinib") if "markers" in trace["mode"]
     ]
-    assert row["text"][-2:] == [" Reduce 80 mg", " Hold"]
-    assert "clause 3 of dasatinib-cp-us" in row["customdata"][3]
+    assert row["text"][-2:] == ["  Reduce 80 mg", "  Hold"]
+    assert "dasatinib-cp-us, clause 3" in row["customdata"][3]
 
 
 def test_dose_steps_break_where_no_dose_is_recorded_and_keep_the_held_days(treated):

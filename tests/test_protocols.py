@@ -220,7 +220,7 @@ def test_every_fault_of_every_file_is_reported_at_once(tmp_path):
         ("other", "an example", "false", 'setting: "an example" already names the protocol of a.toml'),
         ("other", "example", "false", 'setting: "example" already names the protocol of a.toml'),
         ("an example", "another", "false", 'id: "an example" is already the setting of a.toml'),
-        ("other", "another", "true", "default: Dasatinib already has its default in a.toml"),
+        ("other", "another", "true", "default: dasatinib already has its default in a.toml"),
     ],
 )
 def test_two_files_that_an_exposure_could_not_tell_apart_are_refused(tmp_path, id, setting, default, fault):

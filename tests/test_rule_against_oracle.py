@@ -14,15 +14,19 @@ def compare(cohort):
         cohort.labs, cohort.exposures, cohort.events, cohort.patients, cohort.protocols, cohort.as_of
     )
     for table in TABLES:
-        assert oracle.as_rows(table, getattr(result, table)) == oracle.as_rows(table, getattr(expected, table)), table
+        ordered = table == "worklist"
+        answered = oracle.as_rows(table, getattr(result, table), ordered)
+        read = oracle.as_rows(table, getattr(expected, table), ordered)
+        differing = [pair for pair in zip(answered, read, strict=False) if pair[0] != pair[1]]
+        assert answered == read, f"{table}: rule and oracle first differ in {differing[:1]}"
 
 
-@pytest.mark.parametrize("seed", range(150))
-def test_same_answer_on_seeded_cohorts(seed):
-    compare(cohorts.random_cohort(seed))
+@pytest.mark.parametrize("seed", range(8))
+def test_same_answer_on_wards(seed):
+    compare(cohorts.ward(seed, patients=250))
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(cohort=cohorts.cohorts())
 def test_same_answer_on_any_cohort(cohort):
     compare(cohort)

@@ -17,7 +17,7 @@ from leuko.figures.panels import HEADING_GAP, Panel, View, rows
 
 __all__ = ["GRADE_VERSION", "patient_figure", "use_in_words"]
 
-MARGIN = {"l": 104, "r": 176, "t": 48, "b": 44}  # room for row names, edge labels, the top line, days
+MARGIN = {"l": 104, "r": 176, "t": 72, "b": 44}  # room for names, edge labels, the tools and headings, days
 
 DAY_FIRST = [  # how days are written on the time axis, by the distance of its marks
     {"dtickrange": [None, 86_399_999], "value": "%H:%M\n%-d %b %Y"},
@@ -134,10 +134,6 @@ def blank_layout(view: View, patient_id: str, height: int) -> dict:
             "tickfont": {"color": view.colour("faint")},
             "tickformatstops": DAY_FIRST,
             "zeroline": False,
-            "showspikes": True,
-            "spikemode": "across",
-            "spikethickness": 1,
-            "spikecolor": view.colour("faint"),
         },
         "shapes": [],
         "annotations": [],

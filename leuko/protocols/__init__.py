@@ -108,17 +108,22 @@ def clashes(protocols: dict[str, Protocol]) -> list[str]:
     """Faults between files: each later file that an exposure could not tell from an earlier one."""
     faults = []
     for (first_file, first), (file, second) in combinations(protocols.items(), 2):
-        if first.id == second.id:
+        if first.id.lower() == second.id.lower():
             faults.append(f'{file}: id: "{second.id}" is already used by {first_file}')
-        if first.drug.casefold() != second.drug.casefold():
+        if first.drug != second.drug:
             continue
         if first.default and second.default:
             faults.append(f"{file}: default: {second.drug} already has its default in {first_file}")
-        if second.setting is not None and second.setting in (first.setting, first.id):
+        if names(second.setting) & (names(first.setting) | names(first.id)):
             faults.append(f'{file}: setting: "{second.setting}" already names the protocol of {first_file}')
-        elif first.setting == second.id:
+        elif names(first.setting) & names(second.id):
             faults.append(f'{file}: id: "{second.id}" is already the setting of {first_file}')
     return faults
+
+
+def names(written: str | None) -> set[str]:
+    """The word an exposure may use, whatever its case; none where nothing is written."""
+    return {written.lower()} if written else set()
 
 
 def version(protocols: Iterable[Protocol]) -> str:

@@ -8,7 +8,15 @@ import re
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 
 OPERATORS = ("<", "<=", ">", ">=", "=")
 FACTS = ("episode", "days_to_recovery", "days_below", "anc_nadir", "platelets_nadir", "cause")
@@ -166,7 +174,7 @@ class Protocol(Part):
     """
 
     id: Words
-    drug: Words
+    drug: Annotated[Words, AfterValidator(str.lower)]
     setting: Words | None = None
     default: Annotated[bool, Field(strict=True)] = False
     starting_dose_mg: Milligrams | None = None

@@ -4,7 +4,7 @@
 SELECT
     exposures.patient_id,
     exposures.source,
-    exposures.drug,
+    coalesce(protocols.drug, exposures.drug) AS drug,
     exposures.setting,
     protocols.protocol,
     exposures.dose_mg,

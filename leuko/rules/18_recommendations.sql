@@ -21,6 +21,11 @@ onsets AS (
         protocols.disease_why, protocols.disease_verified,
         concat_ws(
             ' and ',
+            CASE WHEN episodes.trigger IN ('anc', 'both') THEN 'ANC ' || episodes.onset_anc END,
+            CASE WHEN episodes.trigger IN ('platelets', 'both') THEN 'platelets ' || episodes.onset_platelets END
+        ) || ' on ' || day_words(episodes.onset_on) AS counts_words,
+        concat_ws(
+            ' and ',
             CASE WHEN episodes.trigger IN ('anc', 'both') THEN
                 'ANC ' || episodes.onset_anc || ' on ' || day_words(episodes.onset_on)
                 || ' is ' || threshold_words(anc.hold_operator, anc.hold) END,
@@ -64,8 +69,8 @@ at_recovery AS (
         onsets.recovered_on AS decided_on, decisions.action, decisions.dose_mg, decisions.clause, decisions.certainty,
         concat_ws(
             ' ',
-            onsets.why,
-            'Recovered on ' || day_words(onsets.recovered_on) || coalesce(': ' || reasons.conditions_met, '') || '.',
+            'Recovered on ' || day_words(onsets.recovered_on) || ' from ' || onsets.counts_words
+            || coalesce(': ' || reasons.conditions_met, '') || '.',
             nullif(decisions.remarks, ''),
             CASE WHEN decisions.certainty = 'sparse' THEN
                 'The counts lie days apart: recovery came between '

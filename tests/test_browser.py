@@ -1,0 +1,138 @@
+"""The real server in a real browser: from the panel to a patient and back, as a reader does it."""
+
+import re
+from urllib.parse import parse_qs, quote_plus, urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from leuko.__main__ import main as leuko
+from leuko.store import Filters, Store
+from tests.serving import ROOT
+
+pytestmark = pytest.mark.browser
+
+ROW_HEIGHT, HEADER_HEIGHT = 66, 36  # pixels in the worklist, which is drawn on a canvas
+SENTENCE = re.compile(r"^\d+ patients? needs? a hold, .*cannot be told\.$")
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    path = tmp_path_factory.mktemp("demonstration") / "leuko.duckdb"
+    assert leuko(["load", "--from", str(ROOT / "data"), "--db", str(path)]) == 0
+    return path
+
+
+@pytest.fixture
+def open_at(server, database, browser_page):
+    """`open_at("/?site=East")` opens the demonstration at this address and waits until it is drawn."""
+    running = server(database)
+
+    def open_address(address: str, **looks) -> Page:
+        page = browser_page(**looks)
+        page.set_default_timeout(60_000)
+        expect.set_options(timeout=60_000)
+        page.goto(running.url + address)
+        return page
+
+    return open_address
+
+
+@pytest.fixture
+def view(database):
+    store = Store(database)
+    yield store.view()
+    store.close()
+
+
+def worklist(page: Page):
+    return page.get_by_test_id("stDataFrame").first.locator("canvas").first
+
+
+def wait_for_panel(page: Page) -> None:
+    expect(page.get_by_role("heading", name=SENTENCE)).to_be_visible()
+    worklist(page).wait_for()
+    page.wait_for_timeout(1000)  # until the canvas has been painted
+
+
+def click_row(page: Page, row: int, from_left: int = 400) -> None:
+    """Click into a row of the worklist, counted from 0."""
+    box = worklist(page).bounding_box()
+    page.mouse.click(box["x"] + from_left, box["y"] + HEADER_HEIGHT + ROW_HEIGHT * (row + 0.5))
+
+
+def asked(page: Page) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(page.url).query)
+
+
+def expect_patient(page: Page, row) -> None:
+    expect(page).to_have_url(re.compile(rf"/patient\?.*patient={row.patient_id}"))
+    expect(page.get_by_text(row.to_do.split(". ")[0]).first).to_be_visible()
+    expect(page.get_by_test_id("stPlotlyChart").locator("svg").first).to_be_visible()
+
+
+@pytest.mark.parametrize("from_left", [15, 400], ids=["its box", "its sentence"])
+def test_a_click_on_a_row_opens_its_patient(open_at, view, from_left):
+    rows = list(view.worklist(Filters()).itertuples())
+    page = open_at("/")
+    wait_for_panel(page)
+    click_row(page, 2, from_left)
+    expect_patient(page, rows[2])
+
+
+def test_filters_and_day_survive_the_way_to_a_patient_and_back_in_both_ways(open_at, view):
+    page = open_at("/?site=East&as_of=2026-03-27")
+    wait_for_panel(page)
+    click_row(page, 0)
+    expect(page).to_have_url(re.compile("/patient"))
+    expect(page.get_by_text("This is 27 March 2026")).to_be_visible()
+    page.go_back()
+    wait_for_panel(page)
+    expect(page.get_by_text("This is 27 March 2026")).to_be_visible()
+    expect(page.get_by_text("Only site East")).to_be_visible()
+    click_row(page, 0)
+    expect(page).to_have_url(re.compile("/patient"))
+    page.get_by_role("link", name="Panel").click()
+    wait_for_panel(page)
+    expect(page.get_by_text("Only site East")).to_be_visible()
+    assert asked(page)["as_of"] == ["2026-03-27"]
+
+
+def test_a_filter_goes_into_the_address_and_survives_a_reload(open_at, view):
+    counts = view.statuses(Filters()).set_index("status")["courses"]
+    shown = f"of {counts['reduce']} courses"
+    page = open_at("/")
+    wait_for_panel(page)
+    page.get_by_role("button", name=re.compile("Reduce")).first.click()
+    expect(page.get_by_text(shown)).to_be_visible()
+    assert asked(page) == {"status": ["reduce"]}
+    page.reload()
+    wait_for_panel(page)
+    expect(page.get_by_text(shown)).to_be_visible()
+    page.go_back()
+    expect(page.get_by_text(f"of {counts.sum()} courses").first).to_be_visible()
+
+
+def test_search_finds_a_patient_by_name_and_by_id(open_at, view):
+    row = next(view.worklist(Filters()).itertuples())
+    page = open_at("/")
+    wait_for_panel(page)
+    for words in (row.patient_id.lower(), row.name.upper()):
+        page.get_by_label("Search", exact=True).fill(words)
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile(re.escape(f"search={quote_plus(words)}")))
+        expect(page.get_by_text("Showing 1–1 of 1 course in 1 patient")).to_be_visible()
+    click_row(page, 0)
+    expect_patient(page, row)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_is_wider_than_a_narrow_screen_and_nothing_comes_from_outside(open_at, theme):
+    page = open_at("/", theme=theme, width=390, height=844)
+    requested = []
+    page.on("request", lambda request: requested.append(request.url))
+    page.reload()
+    wait_for_panel(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    hosts = {urlsplit(url).hostname for url in requested if not url.startswith(("data:", "blob:"))}
+    assert hosts == {"127.0.0.1"}

@@ -1,0 +1,330 @@
+"""`python -m leuko`: exit status, one clear line an error, and the CSV files that other programs read."""
+
+import csv
+import re
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pandas
+import pytest
+
+import leuko
+from leuko.__main__ import main
+from leuko.store import Filters, Store
+from tests import cohorts, wards
+
+COLUMNS = {
+    "episodes": "patient_id,drug,protocol,episode,onset_on,recovered_on,trigger,anc_nadir,platelets_nadir,"
+    "days_below,days_to_recovery,dose_at_onset_mg,cause",
+    "recommendations": "patient_id,drug,protocol,episode,decided_on,action,dose_mg,clause,certainty,why",
+    "worklist": "patient_id,drug,protocol,status,dose_mg,since,last_anc,last_anc_on,next_lab_due_on,"
+    "certainty,why",
+    "rejected": "source,raw_record,reason,patient_id,kind",
+}
+DAY = "2024-01-20"
+NO_DOSES = {"exposures": "patient_id,drug,dose_mg,start_on\n"}
+
+
+@pytest.fixture(scope="module")
+def hospital():
+    return wards.hospital(range(12))
+
+
+@pytest.fixture(scope="module")
+def files(hospital, tmp_path_factory):
+    return hospital.write(tmp_path_factory.mktemp("files"))
+
+
+@pytest.fixture(scope="module")
+def db(files, tmp_path_factory):
+    path = tmp_path_factory.mktemp("db") / "leuko.duckdb"
+    assert main(["load", *options(files), "--db", str(path)]) == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def written(files, tmp_path_factory):
+    """The folder that `evaluate` writes from files."""
+    out = tmp_path_factory.mktemp("out")
+    assert main(["evaluate", *options(files), "--out", str(out)]) == 0
+    return out
+
+
+@pytest.fixture
+def run(capsys):
+    """`run(*arguments)` gives the exit status and the lines on standard error."""
+
+    def run_leuko(*arguments):
+        capsys.readouterr()
+        try:
+            status = main([str(argument) for argument in arguments])
+        except SystemExit as left:
+            status = left.code
+        return status, capsys.readouterr().err.splitlines()
+
+    return run_leuko
+
+
+def options(files):
+    return [text for name, path in files.items() for text in (f"--{name}", str(path))]
+
+
+def answers(folder):
+    return {name: (folder / f"{name}.csv").read_text(encoding="utf-8") for name in COLUMNS}
+
+
+def records(folder, name):
+    with open(folder / f"{name}.csv", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+# ---- evaluate ----------------------------------------------------------------------------------
+
+
+def test_the_files_have_the_fixed_names_and_columns(written):
+    assert {path.name for path in written.iterdir()} == {f"{name}.csv" for name in COLUMNS}
+    for name, columns in COLUMNS.items():
+        assert (written / f"{name}.csv").read_text(encoding="utf-8").splitlines()[0] == columns
+
+
+def test_days_are_iso_dates_numbers_plain_and_nothing_is_empty(written):
+    for name in ("episodes", "recommendations", "worklist"):
+        rows = records(written, name)
+        assert rows
+        for row in rows:
+            for column, cell in row.items():
+                if column.endswith("_on") or column == "since":
+                    assert re.fullmatch(r"(\d{4}-\d\d-\d\d)?", cell), (column, cell)
+                if column.endswith(("_mg", "_nadir", "_below", "_recovery", "episode", "clause", "last_anc")):
+                    assert re.fullmatch(r"(0|[1-9]\d*)?(\.\d*[1-9])?", cell), (column, cell)
+                assert cell not in ("NULL", "None", "nan", "NaT")
+    assert any(row["recovered_on"] == "" for row in records(written, "episodes"))
+
+
+def test_a_number_is_written_in_full_and_without_a_needless_point(tiny, run, tmp_path):
+    files = tiny(labs="patient_id,analyte,value,unit,collected_at\nA,anc,0.4999999,10*9/L,2024-01-02\n")
+    run("evaluate", *options(files), "--out", tmp_path)
+    (episode,) = records(tmp_path, "episodes")
+    assert (episode["anc_nadir"], episode["dose_at_onset_mg"], episode["cause"]) == ("499.9999", "100", "")
+
+
+@pytest.mark.parametrize("as_of", [None, DAY])
+def test_files_a_database_and_frames_give_the_same_answer(hospital, files, db, run, tmp_path, as_of):
+    day = ["--as-of", as_of] if as_of else []
+    for name, source in {"files": options(files), "db": ["--db", db]}.items():
+        assert run("evaluate", *source, *day, "--out", tmp_path / name)[0] == 0
+    assert answers(tmp_path / "files") == answers(tmp_path / "db")
+    result = leuko.evaluate(**vars(hospital), as_of=date.fromisoformat(as_of) if as_of else None)
+    for name in ("episodes", "recommendations", "worklist"):
+        columns = COLUMNS[name].split(",")
+        frame = getattr(result, name)[columns].astype(object)
+        expected = [[plain(cell) for cell in row] for row in frame.values.tolist()]
+        assert [list(row.values()) for row in records(tmp_path / "db", name)] == expected
+    assert len(records(tmp_path / "db", "rejected")) == len(result.rejected)
+
+
+def plain(cell):
+    if pandas.isna(cell):
+        return ""
+    if isinstance(cell, pandas.Timestamp):
+        return f"{cell:%Y-%m-%d}"
+    return str(int(cell)) if isinstance(cell, float) and cell == int(cell) else str(cell)
+
+
+def test_as_of_replays_a_past_day(hospital, db, run, tmp_path):
+    run("evaluate", "--db", db, "--as-of", DAY, "--out", tmp_path)
+    known = leuko.evaluate(**hospital.known_by(date.fromisoformat(DAY)), as_of=date.fromisoformat(DAY))
+    assert [row["why"] for row in records(tmp_path, "worklist")] == known.worklist["why"].tolist()
+
+
+def test_other_protocols_decide_where_they_are_given(db, run, tmp_path):
+    (tmp_path / "protocols").mkdir()
+    cohorts.write_protocols([cohorts.MAINTENANCE], tmp_path / "protocols")
+    run("evaluate", "--db", db, "--protocols", tmp_path / "protocols", "--out", tmp_path / "out")
+    assert {row["protocol"] for row in records(tmp_path / "out", "worklist")} == {"", "d-maintenance"}
+
+
+def test_an_evaluation_leaves_the_database_as_it_was(db, run, tmp_path):
+    before = db.resolve().read_bytes()
+    run("evaluate", "--db", db, "--as-of", DAY, "--out", tmp_path / "out")
+    assert db.resolve().read_bytes() == before
+
+
+# ---- load --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["load", "evaluate"])
+def test_the_number_of_rows_set_aside_is_said_on_standard_error(files, run, tmp_path, command):
+    out = ["--db", tmp_path / "new.duckdb"] if command == "load" else ["--out", tmp_path]
+    status, said = run(command, *options(files), *out)
+    assert status == 0
+    assert len(said) == 1
+    assert re.fullmatch(r"\d+ rows were set aside, each with its reason", said[0])
+
+
+def test_nothing_is_said_where_nothing_was_set_aside_and_one_row_is_one_row(tiny, run, tmp_path):
+    assert run("load", *options(tiny()), "--db", tmp_path / "new.duckdb") == (0, [])
+    files = tiny(exposures="patient_id,drug,dose_mg,start_on\nA,imatinib,100,2024-01-01\n")
+    said = run("load", *options(files), "--db", tmp_path / "new.duckdb")
+    assert said == (0, ["1 row was set aside, each with its reason"])
+
+
+def test_a_folder_is_loaded_with_what_it_says_of_itself(tiny, run, tmp_path):
+    folder = tiny()["labs"].parent
+    (folder / "origin.toml").write_text('title = "A trial"\nsimulated = true\nnote = "Made up."\n')
+    assert run("load", "--format", "csv", "--from", folder, "--db", tmp_path / "new.duckdb")[0] == 0
+    about = Store(tmp_path / "new.duckdb").about
+    assert (about.title, about.simulated, about.note) == ("A trial", True, "Made up.")
+
+
+def test_a_dose_without_a_unit_has_the_one_named(tiny, run, tmp_path):
+    run("load", *options(tiny()), "--dose-unit", "mg/m2", "--db", tmp_path / "new.duckdb")
+    assert Store(tmp_path / "new.duckdb").view().worklist(Filters())["dose_unit"].tolist() == ["mg/m2"]
+
+
+def test_a_load_is_evaluated_for_the_day_named(tiny, run, tmp_path):
+    run("load", *options(tiny()), "--as-of", "2024-06-01", "--db", tmp_path / "new.duckdb")
+    assert Store(tmp_path / "new.duckdb").about.as_of == date(2024, 6, 1)
+
+
+# ---- protocols ---------------------------------------------------------------------------------
+
+
+def test_protocols_are_listed_one_a_line(capsys):
+    assert main(["protocols"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines] == [protocol.id for protocol in leuko.load_protocols()]
+    assert sum(line.endswith(", default") for line in lines) == 2
+
+
+# ---- what is refused ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """`tiny(labs="…")` writes the smallest files, or these texts instead."""
+
+    def write(**texts):
+        texts = {
+            "labs": "patient_id,analyte,value,unit,collected_at\nA,anc,2,K/uL,2024-01-02\n",
+            "exposures": "patient_id,drug,dose_mg,start_on\nA,dasatinib,100,2024-01-01\n",
+        } | texts
+        folder = tmp_path / "tiny"
+        folder.mkdir(exist_ok=True)
+        for name, text in texts.items():
+            (folder / f"{name}.csv").write_text(text)
+        return {name: folder / f"{name}.csv" for name in texts}
+
+    return write
+
+
+@pytest.mark.parametrize("command", ["load", "evaluate"])
+@pytest.mark.parametrize(("texts", "missing", "says"), [
+    ({}, "labs", "labs.csv: cannot be read"),
+    ({}, "exposures", "exposures.csv: cannot be read"),
+    ({"labs": "patient_id,analyte,unit,collected_at\n"}, None, "required column value is missing"),
+    ({"events": "kind\nfever\n"}, None, "events.csv: required column patient_id is missing"),
+    ({"labs": "patient_id,analyte,value,collected_at\n"} | NO_DOSES, None, "no day to evaluate"),
+])  # fmt: skip
+def test_a_file_that_cannot_be_used_is_refused_in_one_line(tiny, run, tmp_path, command, texts, missing, says):
+    files = tiny(**texts)
+    if missing:
+        files[missing].unlink()
+    out = ["--db", tmp_path / "new.duckdb"] if command == "load" else ["--out", tmp_path / "out"]
+    status, said = run(command, *options(files), *out)
+    assert (status, len(said)) == (1, 1)
+    assert says in said[0]
+    assert not (tmp_path / "new.duckdb").exists()
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("origin", [b"title = ", b"title = '\xff'"])
+def test_a_broken_origin_is_refused_in_one_line(tiny, run, tmp_path, origin):
+    folder = tiny()["labs"].parent
+    (folder / "origin.toml").write_bytes(origin)
+    status, said = run("load", "--from", folder, "--db", tmp_path / "new.duckdb")
+    assert (status, len(said)) == (1, 1)
+    assert said[0].startswith("origin.toml: not a TOML file")
+
+
+@pytest.mark.parametrize("command", ["evaluate", "protocols"])
+@pytest.mark.parametrize(("name", "text", "says"), [
+    (None, None, "no such folder"), ("notes.txt", "", "no protocol file"),
+    ("a.toml", "id = ", "is not valid TOML"), ("a.toml", 'id = "a"\n', "a.toml: drug:"),
+])  # fmt: skip
+def test_protocols_that_cannot_be_used_are_refused_with_one_line_a_fault(
+    db, run, tmp_path, command, name, text, says
+):
+    folder = tmp_path / "protocols"
+    if name:
+        folder.mkdir()
+        (folder / name).write_text(text)
+    out = ["--db", db, "--out", tmp_path / "out"] if command == "evaluate" else []
+    status, said = run(command, "--protocols", folder, *out)
+    assert status == 1
+    assert any(says in line for line in said)
+    assert all(line.startswith(("a.toml: ", f"{folder}: ")) for line in said)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_database_that_leuko_did_not_publish_is_refused_in_one_line(run, tmp_path):
+    (tmp_path / "text.duckdb").write_text("patient_id\n")
+    with duckdb.connect(str(tmp_path / "foreign.duckdb")) as con:
+        con.execute("CREATE TABLE labs (cat TEXT)")
+    for name in ("none", "text", "foreign"):
+        status, said = run("evaluate", "--db", tmp_path / f"{name}.duckdb", "--out", tmp_path / "out")
+        assert (status, len(said)) == (1, 1)
+        assert f"{name}.duckdb: " in said[0]
+
+
+def test_a_load_onto_a_file_of_another_is_refused_in_one_line(tiny, run, tmp_path):
+    (tmp_path / "thesis.txt").write_text("a thesis")
+    status, said = run("load", *options(tiny()), "--db", tmp_path / "thesis.txt")
+    assert (status, len(said)) == (1, 1)
+    assert (tmp_path / "thesis.txt").read_text() == "a thesis"
+
+
+def test_an_output_that_cannot_be_written_is_refused_in_one_line(db, run, tmp_path):
+    (tmp_path / "out").write_text("a file")
+    status, said = run("evaluate", "--db", db, "--out", tmp_path / "out")
+    assert (status, len(said)) == (1, 1)
+    assert "could not finish" in said[0]
+
+
+@pytest.mark.parametrize("arguments", [
+    [], ["audits"], ["load"], ["load", "--db", "x"], ["load", "--db", "x", "--labs", "l"],
+    ["load", "--db", "x", "--from", "d", "--labs", "l"],
+    ["load", "--db", "x", "--from", "d", "--format", "xls"],
+    ["load", "--labs", "l", "--exposures", "e"],
+    ["load", "--from", "d", "--db", "x", "--as-of", "2024-13-01"],
+    ["evaluate", "--out", "o"], ["evaluate", "--db", "x"], ["evaluate", "--labs", "l", "--out", "o"],
+    ["evaluate", "--db", "x", "--labs", "l", "--out", "o"],
+    ["evaluate", "--db", "x", "--events", "e", "--out", "o"],
+    ["evaluate", "--db", "x", "--labs", "l", "--exposures", "e", "--out", "o"],
+    ["evaluate", "--db", "x", "--out", "o", "--as-of", "1 March"],
+    ["evaluate", "--db", "x", "--out", "o", "--as-of", "2024-03-01T08:00"], ["protocols", "--db", "x"],
+], ids=" ".join)  # fmt: skip
+def test_wrong_usage_is_status_2_with_the_usage_and_one_line(run, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    status, said = run(*arguments)
+    assert status == 2
+    assert said[0].startswith("usage: python -m leuko")
+    assert "error:" in said[-1]
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_program_leaves_with_its_status_and_without_a_traceback(tmp_path):
+    def leave(*arguments):
+        ran = subprocess.run(
+            [sys.executable, "-m", "leuko", *map(str, arguments)],
+            capture_output=True, text=True, check=False, cwd=Path(leuko.__file__).parents[1],
+        )  # fmt: skip
+        assert "Traceback" not in ran.stderr
+        return ran.returncode
+
+    assert leave("protocols") == 0
+    assert leave("protocols", "--protocols", tmp_path / "none") == 1
+    assert leave("protocols", "--colour") == 2

@@ -1,0 +1,270 @@
+"""The documents say what the code does: what README.md and docs/rule.md name must exist, and be all of it."""
+
+import argparse
+import re
+import tomllib
+from datetime import date, timedelta
+
+import pandas
+import pytest
+from pydantic import BaseModel
+
+import leuko
+from leuko import sources
+from leuko.__main__ import build_parser
+from leuko.facts import read_rows
+from leuko.protocols import Protocol, schema
+from tests.serving import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+RULE = (ROOT / "docs" / "rule.md").read_text(encoding="utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+FIRST_DAY = date(2026, 1, 1)
+REASON_FILES = ("sources/2_labs", "sources/4_exposures", "sources/5_patients", "sources/6_events")
+
+
+def section(text, heading):
+    """What stands under a heading, up to the next one of its level or above."""
+    found = re.search(rf"^(##+) {re.escape(heading)}\n", text, re.MULTILINE)
+    assert found, f"there is no heading {heading!r}"
+    rest = text[found.end() :]
+    return re.split(rf"^#{{1,{len(found[1])}}} ", rest, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def tables(text):
+    """The tables of a text, each a list of rows (dicts by column)."""
+    found = []
+    for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        lines = [line.strip("|").split("|") for line in block.splitlines()]
+        names, _, *rows = ([cell.strip() for cell in line] for line in lines)
+        found.append([dict(zip(names, row, strict=True)) for row in rows])
+    return found
+
+
+def code(text):
+    """The words between single backticks, outside of fenced blocks."""
+    return re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+
+
+def fenced(text, language):
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+# ---------------------------------------------------------------- the rule
+
+
+def test_the_worklist_lists_every_status_and_their_urgency():
+    worklist = section(RULE, "The worklist")
+    listed = [status for row in tables(worklist)[0] for status in code(row["status"])]
+    urgency = code(re.search(r"\*\*Urgency\*\*.*?\. Within", worklist, re.DOTALL)[0])
+    known = sorted(read_rows("statuses"), key=lambda row: int(row["urgency"]))
+    assert set(listed) == {row["status"] for row in known}
+    assert urgency == [row["status"] for row in known]
+
+
+@pytest.mark.parametrize("limit", read_rows("limits"), ids=lambda limit: limit["name"])
+def test_every_limit_stands_under_the_heading_that_its_source_names(limit):
+    heading = re.match(r"docs/rule\.md, ([^:]+):", limit["source"])[1]
+    assert re.search(rf"\b{int(limit['value']):,} {limit['unit']}", section(RULE, heading)), "number and unit"
+
+
+def reasons():
+    """Every reason for which a row is set aside, as the SQL has it."""
+    texts = [(ROOT / "leuko" / f"{name}.sql").read_text(encoding="utf-8") for name in REASON_FILES]
+    found = {reason for text in texts for reason in re.findall(r"THEN\s+'([^']+)'", text)}
+    reader = (ROOT / "leuko" / "sources" / "__init__.py").read_text(encoding="utf-8")
+    unmatched = next((ROOT / "leuko" / "rules").glob("*_unmatched.sql")).read_text(encoding="utf-8")
+    found |= {reason.strip() for reason in re.findall(r"(?:THEN|ELSE) '([^']+)'", unmatched)}
+    return found | set(re.findall(r"'(malformed line): '", reader))
+
+
+def test_every_reason_to_set_a_row_aside_is_listed():
+    rows = tables(section(RULE, "Results that are set aside"))[0]
+    listed = [reason for row in rows for reason in code(row["reason"])]
+    assert len(listed) == len(set(listed))
+    assert set(listed) == reasons()
+
+
+# ---------------------------------------------------------------- protocol files
+
+
+def parts():
+    """The tables of a protocol file, each with its keys."""
+    return [each for each in vars(schema).values() if isinstance(each, type) and issubclass(each, BaseModel)]
+
+
+def keys_in(written):
+    if isinstance(written, dict):
+        for key, value in written.items():
+            yield key
+            yield from keys_in(value)
+    elif isinstance(written, list):
+        for each in written:
+            yield from keys_in(each)
+
+
+def test_the_example_of_a_protocol_file_has_every_key_and_is_accepted():
+    (example,) = fenced(section(RULE, "A protocol file"), "toml")
+    Protocol.model_validate(tomllib.loads(example))
+    known = {key for part in parts() if part is not schema.Condition for key in part.model_fields}
+    assert set(keys_in(tomllib.loads(example))) == known
+
+
+def test_the_words_of_a_protocol_file_are_listed():
+    named = set(re.findall(r"[\w<>=]+", " ".join(code(section(RULE, "A protocol file")))))
+    words = {*schema.OPERATORS, *schema.FACTS, *schema.DOSE_RULES, *schema.Action.__args__}
+    assert words <= named
+    known = {key for part in parts() for key in part.model_fields} - {"operator", "number", "word"}
+    assert known <= named | set(schema.FACTS)
+
+
+def test_readme_quotes_a_protocol_that_ships():
+    (excerpt,) = fenced(README, "toml")
+    quoted = tomllib.loads(excerpt)
+    shipped = tomllib.loads((ROOT / "leuko/protocols/dasatinib-guideline.toml").read_text(encoding="utf-8"))
+    assert quoted["anc"].items() <= shipped["anc"].items()
+    assert len(quoted["recovery"]) == len(shipped["recovery"])
+    for clause, original in zip(quoted["recovery"], shipped["recovery"], strict=True):
+        assert clause.items() <= original.items()
+
+
+def test_readme_names_the_protocols_that_ship():
+    listed = re.search(r"^Five files ship: (.*?)\. ", README, re.DOTALL | re.MULTILINE)[1]
+    assert set(code(listed)) == {protocol.id for protocol in leuko.load_protocols()}
+
+
+# ---------------------------------------------------------------- worked examples
+
+
+EXAMPLES = re.findall(r"^### (.+)\n", section(RULE, "Worked examples"), re.MULTILINE)
+
+
+def day(number):
+    return FIRST_DAY + timedelta(days=int(number))
+
+
+def frames(rows, protocol):
+    """Labs, exposures and events of an example; a dose holds until the next one."""
+    labs = [
+        {
+            "patient_id": "P", "analyte": column.lower(), "value": row[column], "unit": "/uL",
+            "collected_at": day(row["day"]),
+        }
+        for row in rows
+        for column in ("ANC", "platelets")
+        if row.get(column)
+    ]  # fmt: skip
+    doses = [row for row in rows if row["dose"]]
+    ends = [day(row["day"]) - timedelta(days=1) for row in doses[1:]] + [None]
+    exposures = [
+        {
+            "patient_id": "P", "drug": "dasatinib", "setting": protocol, "dose_mg": row["dose"],
+            "start_on": day(row["day"]), "end_on": end,
+        }
+        for row, end in zip(doses, ends, strict=True)
+    ]  # fmt: skip
+    events = [
+        {"patient_id": "P", "kind": "cytopenia_cause", "value": row["cause"], "occurred_at": day(row["day"])}
+        for row in rows
+        if row.get("cause")
+    ]
+    return pandas.DataFrame(labs), pandas.DataFrame(exposures), pandas.DataFrame(events) if events else None
+
+
+def number(value):
+    return "" if pandas.isna(value) else f"{value:g}"
+
+
+@pytest.mark.parametrize("heading", EXAMPLES)
+def test_worked_example(heading):
+    text = section(RULE, heading)
+    protocol = re.match(r"\s*Protocol `([\w-]+)`", text)[1]
+    rows, answers = tables(text)
+    labs, exposures, events = frames(rows, protocol)
+    assert answers
+    for expected in answers:
+        result = leuko.evaluate(labs, exposures, events, as_of=day(expected["on day"]))
+        (row,) = result.worklist.to_dict("records")
+        found = {
+            "on day": expected["on day"],
+            "status": f"`{row['status']}`",
+            "dose": number(row["dose_mg"]),
+            "since day": str((row["since"].date() - FIRST_DAY).days),
+            "clause": number(result.recommendations["clause"].iloc[-1]),
+            "certainty": row["certainty"] if isinstance(row["certainty"], str) else "",
+        }
+        assert found == expected
+
+
+# ---------------------------------------------------------------- README
+
+
+def test_links_and_images_lead_somewhere():
+    for name, text in {"README.md": README, "docs/rule.md": RULE}.items():
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            path, _, anchor = target.partition("#")
+            file = (ROOT / name).parent / path if path else ROOT / name
+            assert file.exists(), f"{name}: {target}"
+            if anchor:
+                headings = re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+                assert anchor in [heading.lower().replace(" ", "-") for heading in headings], target
+
+
+def test_the_layout_names_what_is_there():
+    listed = re.findall(r"^ {4}(\S+)", section(README, "Repository"), re.MULTILINE)
+    assert listed and [path for path in listed if not (ROOT / path).exists()] == []
+
+
+def test_file_names_between_backticks_exist():
+    names = {name for name in code(README + RULE) if re.fullmatch(r"(leuko|tests|data|docs|pages)/\S*", name)}
+    assert [name for name in sorted(names) if not (ROOT / name).exists()] == []
+
+
+def test_every_make_target_is_named_and_exists():
+    targets = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
+    named = set(re.findall(r"(?:`|^ {4})make ([a-z]+)", README + RULE, re.MULTILINE))
+    assert named == targets
+    for variable in re.findall(r"make [a-z]+ ([A-Z_]+)=", README):
+        assert re.search(rf"^{variable} \?=", MAKEFILE, re.MULTILINE), variable
+
+
+def options():
+    """{option: the commands that take it} of the command line."""
+    (commands,) = (each for each in build_parser()._actions if isinstance(each, argparse._SubParsersAction))
+    taken = {}
+    for command, parser in commands.choices.items():
+        for option in (name for action in parser._actions for name in action.option_strings):
+            taken.setdefault(option, set()).add(command)
+    return {option: where for option, where in taken.items() if option not in ("-h", "--help")}
+
+
+def test_every_option_of_the_command_line_is_listed_with_its_commands():
+    (listed,) = (table for table in tables(README) if "option" in table[0])
+    said = {option: set(row["for"].split(", ")) for row in listed for option in code(row["option"])}
+    assert said == options()
+
+
+def test_readme_names_no_option_that_does_not_exist():
+    assert set(re.findall(r"(?<!\S)`?(--[a-z][a-z-]+)", README)) <= options().keys()
+
+
+def test_every_column_of_the_input_files_is_listed():
+    (listed,) = (table for table in tables(README) if "file" in table[0])
+    assert {row["file"]: tuple(code(row["needed"])) for row in listed} == sources.REQUIRED
+    every = {row["file"]: {*code(row["needed"]), *code(row["may be added"])} for row in listed}
+    assert every == {kind: set(columns) for kind, columns in sources.COLUMNS.items()}
+
+
+def test_the_dependencies_are_those_of_the_requirements():
+    (listed,) = (table for table in tables(README) if "package" in table[0])
+    for purpose, name in {"run": "requirements.txt", "test": "requirements-dev.txt"}.items():
+        required = re.findall(r"^([\w-]+)==", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE)
+        assert [row["package"] for row in listed if row["needed to"] == purpose] == required
+    assert all(row["why"] for row in listed)
+
+
+def test_the_python_example_prints_what_readme_says(capsys):
+    (example,) = fenced(README, "python")
+    exec(example, {})
+    shown = re.search(r"```python\n.*?```\n\n((?: {4}[^\n]*\n)+)", README, re.DOTALL)[1]
+    assert capsys.readouterr().out.splitlines() == [line[4:] for line in shown.splitlines()]

@@ -1,0 +1,236 @@
+"""The panel, drawn from a small published database: what a reader sees, and what bad input gives."""
+
+import tomllib
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from leuko.publish import load_csv
+from leuko.store import Filters, Store
+from pages import shared
+from tests.serving import ROOT
+
+LABS = """patient_id,analyte,value,unit,comparator,collected_at,status
+P1,anc,3200,cells/uL,,2026-02-20T08:00,final
+P1,anc,430,cells/uL,,2026-03-02T08:00,final
+P2,anc,410,cells/uL,,2026-02-02T08:00,final
+P2,anc,1300,cells/uL,,2026-02-06T08:00,final
+P3,anc,3100,cells/uL,,2026-03-01T08:00,final
+P4,anc,100,cells/uL,<,2026-03-01T08:00,final
+P5,anc,2.1,,,2026-03-01T08:00,final
+P6,anc,2100,cells/uL,,2026-03-01T08:00,final
+"""
+EXPOSURES = """patient_id,drug,setting,dose_mg,dose_unit,start_on,end_on,end_reason
+P1,dasatinib,,100,mg,2026-01-02,,
+P2,dasatinib,,100,mg,2026-01-02,2026-02-01,held
+P3,dasatinib,,100,mg,2026-01-02,,
+P3,mercaptopurine,,50,mg/m2,2026-01-02,,
+P4,mercaptopurine,,50,mg/m2,2026-01-02,,
+P5,dasatinib,,100,mg,2026-02-25,,
+"""
+PATIENTS = """patient_id,name,birth_date,sex,site,clinician,diagnosis
+P1,Ada Haldanito,1980-03-09,female,East,Dr Corvane,CML
+P2,Bram Ostrandi,1981-03-09,male,East,Dr Dumail,CML
+P3,Chiara *Imarov*,1982-03-09,female,North,Dr Adeyn,CML
+P4,Deniz Lorwen,1983-03-09,male,North,Dr Brask,ALL
+"""
+ORIGIN = {"title": "A small ward", "simulated": True, "note": "Nobody is real."}
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("panel")
+    files = {"labs": LABS, "exposures": EXPOSURES, "patients": PATIENTS}
+    for name, text in files.items():
+        (folder / f"{name}.csv").write_text(text, encoding="utf-8")
+    load_csv(folder / "ward.duckdb", **{name: folder / f"{name}.csv" for name in files}, origin=ORIGIN)
+    return folder / "ward.duckdb"
+
+
+@pytest.fixture
+def open_panel(database, monkeypatch):
+    """`open_panel(site="East")` opens the dashboard at this address; no exception may be shown."""
+    monkeypatch.setenv("LEUKO_DB", str(database))
+
+    def run(**address) -> AppTest:
+        app = AppTest.from_file(ROOT / "dashboard.py", default_timeout=30)
+        for name, value in address.items():
+            app.query_params[name] = value
+        app.run()
+        assert not app.exception
+        return app
+
+    return run
+
+
+@pytest.fixture
+def view(database):
+    store = Store(database)
+    yield store.view()
+    store.close()
+
+
+def table(app):
+    return app.dataframe[0].value
+
+
+def patients(app):
+    return sorted({words.split(", ")[-1] for words in table(app)["Patient"]})
+
+
+def said(app):
+    """All sentences on the page."""
+    elements = (*app.subheader, *app.caption, *app.info, *app.markdown, *app.error)
+    return "\n".join(element.value for element in elements)
+
+
+def test_the_first_sentence_counts_patients(open_panel, view):
+    holds = view.patients(Filters(status=("hold",)))
+    unknown = view.patients(Filters(status=("no_result", "cannot_tell", "overdue", "no_protocol")))
+    assert holds == 2
+    assert open_panel().subheader[0].value == (
+        f"2 patients need a hold, 0 a dose reduction; {unknown} cannot be told."
+    )
+
+
+def test_the_worklist_is_in_order_of_urgency_and_says_what_to_do(open_panel, view):
+    shown, stored = table(open_panel()), view.worklist(Filters())
+    assert list(shown["Status"]) == list(stored["icon"] + " " + stored["word"])
+    assert shown["What to do"][0] == stored["to_do"][0]
+    assert shown["What to do"][0].startswith("Hold ")
+
+
+def test_every_status_button_says_courses_and_patients(open_panel, view):
+    buttons = {button.key: button.label for button in open_panel().button}
+    for row in view.statuses(Filters()).itertuples():
+        assert (f"status_{row.status}" in buttons) == (row.courses > 0)
+        if row.courses:
+            assert f"{row.word} **{row.courses}** · {row.patients} patient" in buttons[f"status_{row.status}"]
+
+
+def test_a_status_button_filters_and_writes_the_address_and_a_second_click_undoes_it(open_panel):
+    app = open_panel()
+    app.button(key="status_hold").click().run()
+    assert all("Hold" in status for status in table(app)["Status"])
+    assert app.query_params["status"] == "hold"
+    app.button(key="status_hold").click().run()
+    assert "status" not in app.query_params
+    assert len(table(app)) == 7
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ({"site": "East"}, ["P1", "P2"]),
+        ({"site": ["East", "North"]}, ["P1", "P2", "P3", "P4"]),
+        ({"site": ""}, ["P5", "P6"]),
+        ({"clinician": "Dr Brask"}, ["P4"]),
+        ({"drug": "mercaptopurine"}, ["P3", "P4"]),
+        ({"search": "p3"}, ["P3"]),
+        ({"search": "OSTRANDI"}, ["P2"]),
+        ({"search": "a", "site": "East", "drug": "dasatinib"}, ["P1", "P2"]),
+    ],
+)
+def test_filters_and_search_are_read_from_the_address(open_panel, address, expected):
+    assert patients(open_panel(**address)) == expected
+
+
+def test_what_the_address_asks_and_is_not_known_is_ignored_and_said(open_panel):
+    app = open_panel(site="Nowhere", status="hold", as_of="yesterday", page="-3")
+    assert "Site “Nowhere”" in said(app)
+    assert "As of “yesterday”" in said(app)
+    assert all("Hold" in status for status in table(app)["Status"])
+    assert dict(app.query_params) == {"status": "hold"}
+
+
+def test_an_earlier_day_shows_what_was_known_then_and_says_so(open_panel):
+    app = open_panel(as_of="2026-02-28")
+    assert "This is 28 February 2026" in said(app)
+    assert app.subheader[0].value.startswith("0 patients need a hold")
+    next(button for button in app.button if button.label == "Show the last day").click().run()
+    assert "as_of" not in app.query_params
+    assert app.subheader[0].value.startswith("2 patients need a hold")
+
+
+def test_nothing_found_says_which_filter_leaves_nothing(open_panel):
+    app = open_panel(site="East", search="lorwen")
+    assert not [frame for frame in app.dataframe if "Status" in frame.value]
+    assert "without the filter Site: 1 course" in said(app)
+    assert "without the filter Search: 2 courses" in said(app)
+
+
+def test_how_many_are_shown_of_how_many(open_panel):
+    assert "Showing 1–2 of 2 courses in 2 patients (of 7 courses)" in said(open_panel(site="East"))
+
+
+def test_a_page_beyond_the_last_is_the_last(open_panel):
+    assert "Showing 1–7 of 7 courses" in said(open_panel(page="99"))
+
+
+def test_rows_set_aside_are_counted_with_their_reason_and_listed(open_panel):
+    app = open_panel()
+    assert app.expander[0].label == "1 row was set aside: unit missing 1"
+    assert list(app.dataframe[1].value["Reason"]) == ["unit missing"]
+
+
+def test_no_column_that_is_not_shown_reaches_the_browser(open_panel):
+    assert not {"birth_date", "name", "patient_id", "protocol", "course"} & set(table(open_panel()))
+    assert "1980" not in table(open_panel()).to_csv()
+
+
+def test_the_header_says_what_data_these_are_and_what_the_dashboard_is_not(open_panel):
+    words = said(open_panel())
+    assert "Simulated data" in words
+    assert "Nobody is real." in words
+    assert "Data up to 2 March 2026 (" in words
+    assert "Supports clinical judgement and never replaces it." in words
+
+
+def test_a_missing_database_is_told_in_one_line(monkeypatch, tmp_path):
+    monkeypatch.setenv("LEUKO_DB", str(tmp_path / "nothing.duckdb"))
+    app = AppTest.from_file(ROOT / "dashboard.py", default_timeout=30).run()
+    assert not app.exception
+    assert "there is no database here" in app.error[0].value
+
+
+def test_what_cannot_be_told_is_never_green(view):
+    """Green stands for nothing to do; what cannot be told has a tone of its own."""
+    statuses = view.statuses(Filters()).set_index("status")["tone"]
+    assert set(statuses[["no_result", "cannot_tell", "overdue", "no_protocol"]]) == {"unknown"}
+    assert set(statuses) == set(shared.TONES["light"]) == set(shared.TONES["dark"])
+
+
+def luminance(colour):
+    channels = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one, other):
+    """As WCAG 2.2 defines it, 1 to 21."""
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("surface", ["backgroundColor", "secondaryBackgroundColor"])
+def test_every_tone_can_be_read_on_both_surfaces(theme, surface):
+    background = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())["theme"][theme][surface]
+    for tone in shared.TONES[theme]:
+        assert contrast(shared.tone_colour(tone, theme), background) >= 4.5, tone
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "sign", "written"),
+    [
+        (1250.0, "", "", "1,250"),
+        (0.0, "mg", "", "0 mg"),
+        (62.5, "mg", None, "62.5 mg"),
+        (499.9999999, "", "", "499.9999999"),
+        (100.0, "", "<", "<100"),
+        (None, "mg", "", "–"),
+        (float("nan"), "mg", float("nan"), "–"),
+    ],
+)
+def test_numbers_are_written_as_they_are_and_never_rounded_over_a_threshold(value, unit, sign, written):
+    assert shared.number(value, unit, sign) == written

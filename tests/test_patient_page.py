@@ -1,0 +1,169 @@
+"""The patient's page, drawn from a small published database: what must be on it, and what bad input gives."""
+
+import json
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from leuko.publish import load_csv
+
+PAGE = Path(__file__).parent.parent / "pages" / "patient.py"
+LABS = """patient_id,analyte,value,unit,comparator,collected_at,reported_at,status
+P1,anc,3.2,10*9/L,,2026-01-05T08:00,,final
+P1,anc,0.43,10*9/L,,2026-02-02T08:00,,final
+P1,anc,1.2,10*9/L,,2026-02-06T08:00,,final
+P1,anc,430,cells/uL,,2026-03-02T08:00,2026-03-02T12:00,final
+P1,anc,510,cells/uL,,2026-03-02T08:00,2026-03-02T10:00,preliminary
+P1,anc,0.2,10*9/L,<,2026-03-09T08:00,,final
+P1,platelets,90,10*9/L,,2026-03-09T08:00,,final
+P1,anc,0.9,,,2026-03-10T08:00,,final
+P2,anc,2.1,10*9/L,,2026-03-22T08:00,,final
+P3,anc,2.1,10*9/L,,2026-03-01T08:00,,final
+"""
+EXPOSURES = """patient_id,drug,setting,dose_mg,dose_unit,start_on,end_on,end_reason
+P1,dasatinib,,100,mg,2026-01-02,,
+P3,dasatinib,dasatinib-advanced-us,140,mg,2026-01-02,,
+"""
+PATIENTS = """patient_id,name,birth_date,sex,site,clinician,diagnosis,left_on
+P1,Ada *Haldanito* <b>,1980-03-09,female,East,Dr Corvane,"CML, chronic phase",
+P2,Bea Ostrandi,,,West,,,2026-03-20
+"""
+EVENTS = """patient_id,kind,value,occurred_at
+P1,fever,38.6,2026-03-09T18:00
+"""
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("patient")
+    files = {"labs": LABS, "exposures": EXPOSURES, "patients": PATIENTS, "events": EVENTS}
+    for name, text in files.items():
+        (folder / f"{name}.csv").write_text(text, encoding="utf-8")
+    load_csv(folder / "small.duckdb", **{name: folder / f"{name}.csv" for name in files})
+    return folder / "small.duckdb"
+
+
+@pytest.fixture
+def draw(database, monkeypatch):
+    """`draw(patient="P1")` draws the page as its address asks; no exception may be shown."""
+    monkeypatch.setenv("LEUKO_DB", str(database))
+
+    def run(**address) -> AppTest:
+        app = AppTest.from_file(PAGE, default_timeout=30)
+        for name, value in address.items():
+            app.query_params[name] = value
+        app.run()
+        assert not app.exception
+        return app
+
+    return run
+
+
+def html_of(app: AppTest) -> str:
+    return "\n".join(element.proto.body for element in app.get("html"))
+
+
+def figure_of(app: AppTest) -> dict:
+    return json.loads(app.get("plotly_chart")[0].proto.spec)
+
+
+def test_the_recommendation_stands_first_in_words(draw):
+    shown = html_of(draw(patient="P1"))
+    assert "Hold dasatinib: ANC 430 on 2 March 2026 is below 500." in shown
+    assert shown.index("Hold dasatinib") < shown.index("Clause")
+    assert "Firm" in shown
+    assert "last ANC &lt;200 cells/µL on 9 March 2026" in shown
+
+
+def test_who_it_is_with_text_from_the_record_as_it_is(draw):
+    shown = html_of(draw(patient="P1"))
+    assert "Ada *Haldanito* &lt;b&gt;" in shown
+    for piece in ("P1", "East", "Dr Corvane", "CML, chronic phase", "born 9 March 1980"):
+        assert piece in shown
+
+
+def test_leaving_shows_from_its_day_on(draw):
+    assert "· left 20 March 2026" in html_of(draw(patient="P2"))
+    assert "· left" not in html_of(draw(patient="P2", as_of="2026-03-10"))
+
+
+def test_every_condition_says_what_was_found_and_whether_it_holds(draw):
+    app = draw(patient="P1")
+    shown = html_of(app)
+    assert "days to recovery at most 7" in shown
+    assert {"yes", "not known"} <= {word for word in ("yes", "no", "not known") if f">{word}<" in shown}
+    assert "1 ▶ decides" in shown
+    assert "resumed at the original starting dose" in shown
+    titles = [expander.label for expander in app.expander]
+    assert any("episode 2" in title and "open" in title for title in titles)
+
+
+def test_what_is_not_verified_is_marked(draw):
+    shown = html_of(draw(patient="P3"))
+    assert "Not verified: the thresholds of ANC and platelets." in shown
+    assert "<strong>Not verified.</strong>" in shown
+
+
+def test_links_lead_only_to_the_web(draw):
+    shown = html_of(draw(patient="P1"))
+    addresses = [piece.split('"')[0] for piece in shown.split('href="')[1:]]
+    assert addresses and all(address.startswith(("http://", "https://")) for address in addresses)
+
+
+def test_scale_is_in_the_address(draw):
+    assert figure_of(draw(patient="P1"))["layout"]["yaxis"].get("type") is None
+    assert figure_of(draw(patient="P1", scale="log"))["layout"]["yaxis"]["type"] == "log"
+
+
+def test_numbers_of_the_figure_stand_in_a_table_with_what_is_not_used(draw):
+    app = draw(patient="P1")
+    counts = app.dataframe[0].value
+    assert sorted(counts["cells/µL"]) == [200, 430, 430, 510, 1200, 3200, 90_000]
+    assert counts.loc[counts["cells/µL"].eq(510), "Used"].tolist() == ["not used: a later report replaced it"]
+    assert any("Set aside: 1 row" in expander.label for expander in app.expander)
+
+
+def test_a_past_day_shows_what_was_known_then(draw):
+    app = draw(patient="P1", as_of="2026-03-02")
+    assert "last ANC 430 cells/µL on 2 March 2026" in html_of(app)
+    assert any("2 March 2026" in notice.value for notice in [*app.info, *app.warning])
+    early = draw(patient="P1", as_of="2026-01-20")
+    assert "Go on with dasatinib" in html_of(early)
+
+
+def test_a_day_before_anything_was_known(draw):
+    app = draw(patient="P1", as_of="2020-01-01")
+    assert any("nothing was known" in notice.value for notice in app.info)
+    assert figure_of(app)["layout"]["shapes"]
+
+
+def test_a_patient_without_a_course_has_a_page(draw):
+    assert "No rule to apply" in html_of(draw(patient="P2"))
+
+
+def test_an_unknown_patient_and_an_unreadable_day_get_a_clear_message(draw):
+    assert any("no patient" in error.value for error in draw(patient="nobody").error)
+    app = draw(patient="P1", as_of="2026-13-45")
+    assert any("is not a day" in warning.value for warning in app.warning)
+    assert "Hold dasatinib" in html_of(app)
+
+
+def test_a_patient_is_found_by_name_or_id(draw):
+    app = draw()
+    app.text_input[0].input("haldan").run()
+    assert not app.exception
+    app.button[0].click().run()
+    assert not app.exception
+    assert "Hold dasatinib" in html_of(app)
+
+
+def test_a_search_that_finds_nobody_says_so(draw):
+    app = draw()
+    app.text_input[0].input("nobody at all").run()
+    assert any("No patient" in notice.value for notice in app.info)
+
+
+def test_sites_that_may_not_be_seen_have_no_page(draw, monkeypatch):
+    monkeypatch.setattr("pages.shared.sites", lambda: ("West",))
+    assert any("no patient" in error.value for error in draw(patient="P1").error)

@@ -1,0 +1,224 @@
+"""Publishing: whatever happens to a load, readers have one whole database."""
+
+import multiprocessing
+import os
+import random
+import shutil
+import threading
+import time
+from datetime import date
+
+import duckdb
+import pytest
+
+from leuko import publish
+from leuko.publish import VERSIONS_KEPT, load_csv
+from leuko.sources import SourceError
+from leuko.store import Filters, Store, StoreError
+from tests import wards
+
+# A spawned process shares nothing with this one but the files.
+PROCESSES = multiprocessing.get_context("spawn")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return wards.hospital(range(4)).write(tmp_path_factory.mktemp("files"))
+
+
+@pytest.fixture
+def db(tmp_path):
+    return tmp_path / "leuko.duckdb"
+
+
+@pytest.fixture(scope="module")
+def first_load(files, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("first")
+    load_csv(folder / "leuko.duckdb", **files)
+    return folder
+
+
+@pytest.fixture
+def published(first_load, tmp_path):
+    """A database that was loaded once, in a folder of its own."""
+    shutil.copytree(first_load, tmp_path / "published", symlinks=True)
+    return tmp_path / "published" / "leuko.duckdb"
+
+
+def names(db):
+    return sorted(path.name.removeprefix(db.name) for path in db.parent.iterdir())
+
+
+def contents(db):
+    """Every row of every table of a published file, read anew."""
+    with duckdb.connect(os.path.realpath(db), read_only=True) as con:
+        tables = con.execute("SELECT table_name FROM duckdb_tables() ORDER BY table_name").fetchall()
+        return {name: con.execute(f"FROM {name} ORDER BY ALL").fetchall() for (name,) in tables}
+
+
+def without_number(tables):
+    return tables | {"about": [row[:-1] for row in tables["about"]]}
+
+
+def load_until_killed(db, files, reached):
+    load_csv(db, **files, say=lambda line: reached.put(line))
+
+
+def test_a_load_killed_at_any_moment_leaves_the_old_file_whole_and_the_next_load_works(published, files):
+    before = without_number(contents(published))
+    moments, cut_short = random.Random(3), 0
+    for _ in range(8):
+        reached = PROCESSES.Queue()
+        load = PROCESSES.Process(target=load_until_killed, args=(published, files, reached))
+        load.start()
+        assert reached.get(timeout=120) == "Reading the files"
+        time.sleep(moments.uniform(0, 0.9))
+        load.kill()
+        load.join()
+        cut_short += load.exitcode != 0
+        # one that came to its end first published the same rows
+        assert without_number(contents(published)) == before
+    assert cut_short > 0
+    load_csv(published, **files)
+    assert without_number(contents(published)) == before
+    assert f"{published.name}.building" not in names(published)
+
+
+def test_what_a_killed_load_left_behind_does_not_reach_the_next_file(published, files):
+    db = published
+    before = contents(db)
+    left = db.with_name(f"{db.name}.building")
+    left.mkdir()
+    with duckdb.connect(str(left / "new.duckdb")) as con:
+        con.execute("SET checkpoint_threshold = '1TB'; CREATE TABLE stray AS SELECT 1 AS one")
+        shutil.copy(left / "new.duckdb.wal", left / "kept")
+    (left / "kept").rename(left / "new.duckdb.wal")
+    (left / "new.duckdb").unlink()
+    load_csv(db, **files)
+    assert without_number(contents(db)) == without_number(before)
+    assert names(db) == ["", ".lock", ".v1", ".v2"]
+
+
+@pytest.mark.parametrize("step", ["read_csv", "run", "write_grades", "flush"])
+def test_a_load_that_fails_midway_leaves_the_old_file_and_nothing_else(published, files, monkeypatch, step):
+    before, beside = contents(published), names(published)
+
+    def fail(*_, **__):
+        raise OSError("no space left on the device")
+
+    owner = {"read_csv": publish.sources, "run": publish.rules}.get(step, publish)
+    with monkeypatch.context() as broken, pytest.raises(OSError, match="no space"):
+        broken.setattr(owner, step, fail)
+        load_csv(published, **files)
+    assert contents(published) == before
+    assert names(published) == beside
+
+
+def test_refused_files_leave_no_database(db, files, tmp_path):
+    with pytest.raises(SourceError):
+        load_csv(db, labs=tmp_path / "none.csv", exposures=files["exposures"])
+    assert names(db) == [".lock"]
+
+
+def test_readers_always_see_one_whole_version_while_loads_swap(db, files):
+    """Each version says its day in `about`, and its worklist is the one of that day."""
+    days = [date(2024, 1, day) for day in (4, 22)]
+    expected = {}
+    for day in days:
+        load_csv(db, **files, as_of=day)
+        expected[day] = seen(Store(db))
+    assert len({str(rows) for rows in expected.values()}) > 1
+    seen_days, wrong, done = set(), [], threading.Event()
+
+    def read():
+        while not done.wait(0.05):
+            store = Store(db)
+            seen_days.add(store.about.as_of)
+            if seen(store) != expected[store.about.as_of]:
+                wrong.append(store.path)
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for day in days:
+        load_csv(db, **files, as_of=day)
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert wrong == []
+    assert len(seen_days) > 1
+
+
+def seen(store):
+    listed = store.view().worklist(Filters(), per_page=1000)
+    return listed[["patient_id", "drug", "protocol", "status", "why"]].to_json()
+
+
+def test_a_reader_keeps_the_version_it_opened(published, files):
+    old = Store(published)
+    for _ in range(2):
+        load_csv(published, **files, as_of=date(2024, 1, 4))
+    assert not os.path.exists(old.path)
+    assert old.about.as_of > date(2024, 1, 4)
+    assert old.view().count(Filters()) > 0
+    assert Store(published).about.as_of == date(2024, 1, 4)
+
+
+def test_the_second_of_two_loads_at_once_is_refused_in_one_line(db, files):
+    refusals = []
+
+    def load_again(line):
+        with pytest.raises(StoreError) as refused:
+            load_csv(db, **files)
+        refusals.append((line, str(refused.value)))
+
+    load_csv(db, **files, say=load_again)
+    assert [line for line, _ in refusals] == ["Reading the files", "Applying the rule", "Publishing"]
+    assert {message for _, message in refusals} == {f"{db}: another load is running"}
+    assert Store(db).about.number == 1
+
+
+def test_a_file_that_leuko_did_not_publish_is_refused_and_untouched(db, files):
+    db.write_text("a thesis")
+    with pytest.raises(StoreError, match="not publish"):
+        load_csv(db, **files)
+    assert db.read_text() == "a thesis"
+    assert names(db) == [""]
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path, files):
+    with pytest.raises(StoreError, match="no folder"):
+        load_csv(tmp_path / "none" / "leuko.duckdb", **files)
+
+
+def test_only_the_newest_versions_stay_and_nothing_of_other_names_is_removed(published, files):
+    db = published
+    others = ("7", "leuko.duckdb.v", "leuko.duckdb.v1.bak", "leuko.duckdb.vx", "other.duckdb.v1")
+    for name in others:
+        (db.parent / name).write_text("mine")
+    for _ in range(2):
+        load_csv(db, **files)
+    left = {path.name for path in db.parent.iterdir()} - {*others, db.name, f"{db.name}.lock"}
+    assert left == {"leuko.duckdb.v2", "leuko.duckdb.v3"}
+    assert len(left) == VERSIONS_KEPT
+    assert all((db.parent / name).read_text() == "mine" for name in others)
+
+
+def test_a_name_with_brackets_is_published_like_any_other(tmp_path, files):
+    db = tmp_path / "ward[1].duckdb"
+    for _ in range(2):
+        load_csv(db, **files)
+    assert Store(db).about.number == 2
+
+
+def test_the_folder_can_be_moved(published, tmp_path):
+    assert os.readlink(published) == "leuko.duckdb.v1"
+    published.parent.rename(tmp_path / "moved")
+    assert Store(tmp_path / "moved" / "leuko.duckdb").view().count(Filters()) > 0
+
+
+def test_a_database_named_from_the_current_folder_is_published_there(tmp_path, files, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    load_csv("leuko.duckdb", **files)
+    load_csv("leuko.duckdb", **files)
+    assert Store("leuko.duckdb").path == str(tmp_path / "leuko.duckdb.v2")
