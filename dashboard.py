@@ -11,7 +11,7 @@ from streamlit import Page
 from streamlit.delta_generator import DeltaGenerator
 
 from leuko.store import About, StoreError
-from pages import address, shared
+from pages.common import address, shared
 
 # A local picture: a named icon would be fetched from outside.
 ICON = Path(__file__).parent / ".streamlit" / "icon.png"

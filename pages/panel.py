@@ -13,7 +13,7 @@ import streamlit as st
 from pandas.io.formats.style import Styler
 
 from leuko.store import Filters
-from pages import address, shared
+from pages.common import address, shared
 
 PER_PAGE = 50
 ROW_HEIGHT = 66  # pixels: Streamlit wraps text only in rows of more than 64
@@ -344,4 +344,5 @@ def main() -> None:
     draw_set_aside(*read_set_aside(*source))
 
 
+shared.only_within_dashboard()
 main()

@@ -14,8 +14,8 @@ from leuko.facts import read_rows
 from leuko.figures import GRADE_VERSION, patient_figure, use_in_words
 from leuko.protocols.words import in_words
 from leuko.store import MOST_ROWS, Filters, Patient
-from pages import address, shared
-from pages.markup import link, quote, safe, table
+from pages.common import address, shared
+from pages.common.markup import link, quote, safe, table
 
 FOUND_AT_ONCE = 20
 SCALES = ("linear", "log")
@@ -457,4 +457,5 @@ def main() -> None:
     draw_patient(patient, as_of, set_aside[set_aside["patient_id"].eq(patient_id)])
 
 
+shared.only_within_dashboard()
 main()

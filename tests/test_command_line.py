@@ -229,7 +229,9 @@ def tiny(tmp_path):
     ({"events": "kind\nfever\n"}, None, "events.csv: required column patient_id is missing"),
     ({"labs": "patient_id,analyte,value,collected_at\n"} | NO_DOSES, None, "no day to evaluate"),
 ])  # fmt: skip
-def test_a_file_that_cannot_be_used_is_refused_in_one_line(tiny, run, tmp_path, command, texts, missing, says):
+def test_a_file_that_cannot_be_used_is_refused_in_one_line(
+    tiny, run, tmp_path, command, texts, missing, says
+):
     files = tiny(**texts)
     if missing:
         files[missing].unlink()

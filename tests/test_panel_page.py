@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from leuko.publish import load_csv
 from leuko.store import Filters, Store
-from pages import shared
+from pages.common import shared
 from tests.serving import ROOT
 
 LABS = """patient_id,analyte,value,unit,comparator,collected_at,status

@@ -165,5 +165,5 @@ def test_a_search_that_finds_nobody_says_so(draw):
 
 
 def test_sites_that_may_not_be_seen_have_no_page(draw, monkeypatch):
-    monkeypatch.setattr("pages.shared.sites", lambda: ("West",))
+    monkeypatch.setattr("pages.common.shared.sites", lambda: ("West",))
     assert any("no patient" in error.value for error in draw(patient="P1").error)

@@ -90,10 +90,7 @@ def test_what_a_killed_load_left_behind_does_not_reach_the_next_file(published, 
     left = db.with_name(f"{db.name}.building")
     left.mkdir()
     with duckdb.connect(str(left / "new.duckdb")) as con:
-        con.execute("SET checkpoint_threshold = '1TB'; CREATE TABLE stray AS SELECT 1 AS one")
-        shutil.copy(left / "new.duckdb.wal", left / "kept")
-    (left / "kept").rename(left / "new.duckdb.wal")
-    (left / "new.duckdb").unlink()
+        con.execute("CREATE TABLE stray AS SELECT 1 AS one")
     load_csv(db, **files)
     assert without_number(contents(db)) == without_number(before)
     assert names(db) == ["", ".lock", ".v1", ".v2"]
@@ -111,7 +108,7 @@ def test_a_load_that_fails_midway_leaves_the_old_file_and_nothing_else(published
         broken.setattr(owner, step, fail)
         load_csv(published, **files)
     assert contents(published) == before
-    assert names(published) == beside
+    assert names(published) == beside == ["", ".lock", ".v1"]
 
 
 def test_refused_files_leave_no_database(db, files, tmp_path):

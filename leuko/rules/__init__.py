@@ -23,8 +23,8 @@ def run(
 ) -> None:
     """Evaluate every course in `con` as it was known on `as_of`.
 
-    `con` holds the canonical tables (`labs`, `exposures`, `events`, `patients`) and the protocol tables. The steps named
-    in `keep` stay as tables, temporary ones for a replay; the others are dropped at the end.
+    `con` holds the canonical tables (`labs`, `exposures`, `events`, `patients`) and the protocol tables. The steps
+    named in `keep` stay as tables, temporary ones for a replay; the others are dropped at the end.
     """
     days = {"as_of": as_of, "after": as_of + timedelta(days=1)}
     write_facts(con)

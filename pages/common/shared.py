@@ -12,9 +12,10 @@ from decimal import Decimal
 
 import pandas as pd
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 
 from leuko.store import Store
-from pages import address
+from pages.common import address
 
 DATABASE = "data/leuko.duckdb"
 FIRST_DAY = date(1900, 1, 1)  # that can be looked at; before the first result there is simply nothing
@@ -39,6 +40,17 @@ TONES = {
         "calm": "#9dbca7",
     },
 }
+
+
+def only_within_dashboard() -> None:
+    """Start over with dashboard.py where a page runs without it: the first line of every page.
+
+    As long as nobody has opened dashboard.py, Streamlit takes `pages/` for pages of their own, and a link straight to
+    a patient would show him without the header that says what data these are.
+    """
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
 
 
 def database_path() -> str:

@@ -2,7 +2,7 @@
 
 import html
 
-from pages import shared
+from pages.common import shared
 
 PADDING = "padding:0.3rem 1.2rem 0.3rem 0;border:0;border-bottom:1px solid #8884"
 CELL = '<{0} style="text-align:{1};' + PADDING + '">{2}</{0}>'
