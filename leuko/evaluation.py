@@ -152,7 +152,8 @@ def last_day(con: duckdb.DuckDBPyConnection) -> date:
     """The last day with a result or the start of an exposure; `SourceError` where there is neither."""
     day = con.execute(
         """SELECT greatest(
-            (SELECT max(CAST(collected_at AS DATE)) FROM labs), (SELECT max(start_on) FROM exposures)
+            (SELECT max(CAST(collected_at AS DATE)) FROM labs),
+            (SELECT max(CAST(start_on AS DATE)) FROM exposures)
         )"""
     ).fetchall()[0][0]
     if day is None:

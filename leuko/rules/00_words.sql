@@ -1,6 +1,6 @@
 -- How a number, a day and a dose are written in a sentence.
 CREATE OR REPLACE TEMP MACRO number_words(number) AS
-    format('{:,}', CAST(floor(number) AS BIGINT))
+    coalesce(format('{:,}', TRY_CAST(floor(number) AS BIGINT)), CAST(floor(number) AS VARCHAR))
     || CASE WHEN number = floor(number) THEN '' ELSE '.' || split_part(CAST(number AS VARCHAR), '.', 2) END;
 CREATE OR REPLACE TEMP MACRO bound_sign(bound) AS CASE bound WHEN 1 THEN '<' WHEN 3 THEN '>' ELSE '' END;
 CREATE OR REPLACE TEMP MACRO count_words(number, bound) AS bound_sign(bound) || number_words(number);

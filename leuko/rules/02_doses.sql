@@ -1,24 +1,26 @@
 -- Step 2. Every exposure that started by the day asked, under the protocol its setting names.
 -- An empty setting takes the drug's default protocol. Days after the day asked are not read.
 -- protocol is null where no protocol fits: such rows are listed, never skipped.
+WITH typed AS (
+    SELECT
+        CAST(patient_id AS TEXT) AS patient_id, lower(trim(drug)) AS drug_named,
+        nullif(trim(CAST(setting AS TEXT)), '') AS setting, CAST(dose_mg AS DOUBLE) AS dose_mg,
+        coalesce(CAST(dose_unit AS TEXT), 'mg') AS dose_unit,
+        CAST(start_on AS DATE) AS start_on, CAST(end_on AS DATE) AS end_on,
+        CAST(end_reason AS TEXT) AS end_reason, CAST(source AS TEXT) AS source
+    FROM exposures
+)
+
 SELECT
-    exposures.patient_id,
-    exposures.source,
-    coalesce(protocols.drug, exposures.drug) AS drug,
-    exposures.setting,
-    protocols.protocol,
-    exposures.dose_mg,
-    coalesce(exposures.dose_unit, 'mg') AS dose_unit,
-    exposures.start_on,
-    least(coalesce(exposures.end_on, $as_of), $as_of) AS last_on,
-    exposures.end_on,
-    exposures.end_reason,
-    coalesce(lower(trim(exposures.end_reason)) = 'discontinued' AND exposures.end_on <= $as_of, false) AS discontinued
-FROM exposures
+    typed.patient_id, typed.source, typed.drug_named AS drug, typed.setting, protocols.protocol,
+    typed.dose_mg, typed.dose_unit, typed.start_on, typed.end_on, typed.end_reason,
+    least(coalesce(typed.end_on, $as_of), $as_of) AS last_on,
+    coalesce(lower(trim(typed.end_reason)) = 'discontinued' AND typed.end_on <= $as_of, false) AS discontinued
+FROM typed
 LEFT JOIN protocols
-    ON protocols.drug = lower(trim(exposures.drug))
+    ON protocols.drug = typed.drug_named
     AND CASE
-        WHEN coalesce(trim(exposures.setting), '') = '' THEN protocols.is_default
-        ELSE lower(trim(exposures.setting)) IN (lower(protocols.setting), lower(protocols.protocol))
+        WHEN typed.setting IS NULL THEN protocols.is_default
+        ELSE lower(typed.setting) IN (lower(protocols.setting), lower(protocols.protocol))
     END
-WHERE exposures.start_on <= $as_of
+WHERE typed.start_on <= $as_of

@@ -13,9 +13,9 @@ WITH taken AS (
 ),
 
 gone AS (
-    SELECT patient_id, least(died_on, left_on) AS gone_on
+    SELECT CAST(patient_id AS TEXT) AS patient_id, least(CAST(died_on AS DATE), CAST(left_on AS DATE)) AS gone_on
     FROM patients
-    WHERE least(died_on, left_on) <= $as_of
+    WHERE least(CAST(died_on AS DATE), CAST(left_on AS DATE)) <= $as_of
 ),
 
 course_doses AS (

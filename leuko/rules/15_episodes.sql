@@ -73,11 +73,11 @@ onset_doses AS (
 ),
 
 causes AS (
-    SELECT patient_id, CAST(occurred_at AS DATE) AS cause_on, known.cause
+    SELECT CAST(events.patient_id AS TEXT) AS patient_id, CAST(events.occurred_at AS DATE) AS cause_on, known.cause
     FROM events
     JOIN (VALUES ('disease', 'disease'), ('malignancy', 'disease'), ('treatment', 'treatment'), ('drug', 'treatment'))
-        AS known (word, cause) ON known.word = lower(trim(events.value))
-    WHERE events.kind = 'cytopenia_cause' AND events.occurred_at < $after
+        AS known (word, cause) ON known.word = lower(trim(CAST(events.value AS TEXT)))
+    WHERE CAST(events.kind AS TEXT) = 'cytopenia_cause' AND CAST(events.occurred_at AS DATE) <= $as_of
 ),
 
 episode_causes AS (

@@ -6,10 +6,10 @@ SELECT
         'dose_mg': doses.dose_mg, 'start_on': doses.start_on
     }) AS raw_record,
     CASE
-        WHEN NOT EXISTS (SELECT 1 FROM protocols WHERE protocols.drug = lower(trim(doses.drug)))
+        WHEN NOT EXISTS (SELECT 1 FROM protocols WHERE protocols.drug = doses.drug)
             THEN 'no protocol for ' || doses.drug
-        WHEN coalesce(trim(doses.setting), '') = '' THEN 'no default protocol for ' || doses.drug || ': name the setting'
-        ELSE 'no protocol of ' || doses.drug || ' has the setting "' || trim(doses.setting) || '"'
+        WHEN doses.setting IS NULL THEN 'no default protocol for ' || doses.drug || ': name the setting'
+        ELSE 'no protocol of ' || doses.drug || ' has the setting "' || doses.setting || '"'
     END AS reason
 FROM doses
 WHERE doses.protocol IS NULL
