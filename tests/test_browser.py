@@ -136,3 +136,15 @@ def test_nothing_is_wider_than_a_narrow_screen_and_nothing_comes_from_outside(op
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     hosts = {urlsplit(url).hostname for url in requested if not url.startswith(("data:", "blob:"))}
     assert hosts == {"127.0.0.1"}
+
+
+def test_a_link_straight_to_a_patient_of_a_server_just_started_shows_what_data_these_are(
+    server, tmp_path, browser_page, view
+):
+    database = tmp_path / "leuko.duckdb"
+    assert leuko(["load", "--from", str(ROOT / "data"), "--db", str(database)]) == 0
+    row = view.worklist(Filters(), per_page=1).iloc[0]
+    page = browser_page()
+    page.goto(f"{server(database).url}/patient?patient={row.patient_id}")
+    expect(page.get_by_text("Simulated data")).to_be_visible(timeout=60_000)
+    expect_patient(page, row)
