@@ -11,7 +11,7 @@ TEST_READY := $(VENV)/.test-ready
 PIP_INSTALL := $(PY) -m pip install --quiet --no-input --disable-pip-version-check --constraint constraints.txt
 
 DEMO_DB := data/leuko.duckdb
-DEMO_FROM := $(wildcard data/*.csv) $(shell find leuko -type f -not -path '*/__pycache__/*' 2>/dev/null)
+DEMO_FROM := $(wildcard data/*.csv data/*.toml) $(shell find leuko -type f -not -path '*/__pycache__/*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo test browser bench look clean

@@ -5,8 +5,9 @@ readers open. A crash at any moment leaves the old file whole; a reader never se
 """
 
 import fcntl
-import glob
 import os
+import re
+import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -22,6 +23,7 @@ from leuko.protocols import load_protocols, version, write_tables
 from leuko.store import KEPT, QUERIES, StoreError
 
 VERSIONS_KEPT = 2
+VERSION = re.compile(r"\.v(\d+)-[0-9a-f]{8}")
 
 
 def load_csv(
@@ -83,6 +85,10 @@ def finish(con: duckdb.DuckDBPyConnection, number: int, as_of: date | None, orig
             coalesce(
                 (SELECT min(CAST(collected_at AS DATE)) FROM labs), (SELECT min(start_on) FROM exposures)
             ) AS first_day,
+            greatest(
+                $as_of, (SELECT max(CAST(greatest(collected_at, reported_at) AS DATE)) FROM labs),
+                (SELECT max(start_on) FROM exposures)
+            ) AS last_on,
             $title AS title, $simulated AS simulated, $note AS note,
             $version AS protocols_version, $number AS number""",
         {
@@ -94,14 +100,7 @@ def finish(con: duckdb.DuckDBPyConnection, number: int, as_of: date | None, orig
             "number": number,
         },
     )
-    con.execute(
-        "CREATE VIEW draws AS SELECT patient_id, drawn_on, min(value) FILTER (WHERE analyte = 'anc') AS anc, "
-        "min(value) FILTER (WHERE analyte = 'platelets') AS platelets FROM ("
-        + QUERIES["results_used"]
-        .replace("patient_id IN (SELECT unnest($patients)) AND ", "")
-        .replace("$after", "(SELECT as_of + 1 FROM about)")
-        + ") AS results_used WHERE used AND analyte IN ('anc', 'platelets') GROUP BY patient_id, drawn_on"
-    )
+    con.execute(f"CREATE VIEW draws AS {QUERIES['draws']}")
     counted = con.execute("SELECT (SELECT count(*) FROM rejected) + (SELECT count(*) FROM unmatched)")
     return counted.fetchall()[0][0]
 
@@ -123,14 +122,16 @@ def only_load(db: Path) -> Iterator[int]:
 
 def published(db: Path) -> dict[int, Path]:
     """The versions of a database that stand beside its name, by number."""
-    files = db.parent.glob(f"{glob.escape(db.name)}.v*")
-    numbers = {file.name.rpartition(".v")[2]: file for file in files}
-    return {int(number): file for number, file in numbers.items() if number.isdecimal()}
+    beside = ((file, VERSION.fullmatch(file.name.removeprefix(db.name))) for file in db.parent.iterdir())
+    return {int(version[1]): file for file, version in beside if version and file.name.startswith(db.name)}
 
 
 def point_to(db: Path, built: Path, number: int) -> None:
-    """Make the built file the one that readers open, in one step, and remove old versions."""
-    final = db.with_name(f"{db.name}.v{number}")
+    """Make the built file the one that readers open, in one step, and remove old versions.
+
+    The name is never used again, also where all versions were removed by hand: caches are keyed by it.
+    """
+    final = db.with_name(f"{db.name}.v{number}-{secrets.token_hex(4)}")
     flush(built)
     os.replace(built, final)
     link = db.with_name(f"{db.name}.link")

@@ -72,6 +72,7 @@ class About:
 
     as_of: date
     first_day: date
+    last_on: date
     title: str
     simulated: bool
     note: str
@@ -206,14 +207,31 @@ class View:
             GROUP BY ALL ORDER BY rows DESC, kind, reason"""
         )
 
-    def rejected_rows(self, reason: str | None = None, limit: int = MOST_ROWS) -> pandas.DataFrame:
-        """The rows that were set aside, as they came, at most 1,000 of them."""
+    def rejected_rows(self, patient: str | None = None, limit: int = MOST_ROWS) -> pandas.DataFrame:
+        """The rows that were set aside, of all or of one patient, as they came: at most 1,000 of them."""
         return self._rejected(
             f"""SELECT kind, source, reason, patient_id, raw_record FROM visible
-            WHERE $reason IS NULL OR reason = $reason
+            WHERE $patient IS NULL OR patient_id = $patient
             ORDER BY kind, source LIMIT {min(limit, MOST_ROWS):d}""",
-            {"reason": reason},
+            {"patient": patient},
         )
+
+    def reported_later(self) -> int:
+        """Results collected by the day of this view but reported after it, which it does not read."""
+        return self._results("collected_at < $after AND reported_at >= $after", self.as_of)
+
+    def dated_after(self, day: date) -> int:
+        """Results dated after `day`: where that is today, a slip of the pen, or a published set with shifted dates."""
+        return self._results("collected_at >= $after", day)
+
+    def _results(self, condition: str, day: date) -> int:
+        with self.store.cursor() as cursor:
+            counted = cursor.execute(
+                f"""SELECT count(*) FROM labs LEFT JOIN patients ON patients.patient_id = labs.patient_id
+                WHERE {condition} AND ($sites IS NULL OR list_contains($sites, patients.site))""",
+                {"after": day + timedelta(days=1), "sites": sites_parameter(self.sites)},
+            )
+            return counted.fetchall()[0][0]
 
     def patient(self, patient_id: str) -> Patient | None:
         """Everything known of a patient, or None where there is none at the sites that may be seen."""
@@ -244,7 +262,9 @@ class View:
                 ).df(),
                 doses=read(
                     """SELECT
-                        drug, setting, protocol, dose_mg, dose_unit, start_on, end_on, end_reason, source
+                        drug, setting, protocol, dose_mg, dose_unit, start_on,
+                        CASE WHEN end_on <= $as_of THEN end_on END AS end_on,
+                        CASE WHEN end_on <= $as_of THEN end_reason END AS end_reason, source
                     FROM doses WHERE patient_id = $patient ORDER BY drug, start_on, dose_mg"""
                 ),
                 events=read(

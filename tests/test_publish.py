@@ -2,12 +2,14 @@
 
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
 import threading
 import time
 from datetime import date
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -45,7 +47,12 @@ def published(first_load, tmp_path):
 
 
 def names(db):
-    return sorted(path.name.removeprefix(db.name) for path in db.parent.iterdir())
+    """What stands beside a database, without its name and without what makes a version's name its own."""
+    return sorted(without_own_part(path).removeprefix(db.name) for path in db.parent.iterdir())
+
+
+def without_own_part(path):
+    return re.sub(r"(\.v\d+)-[0-9a-f]{8}$", r"\1", path.name)
 
 
 def contents(db):
@@ -195,7 +202,7 @@ def test_only_the_newest_versions_stay_and_nothing_of_other_names_is_removed(pub
         (db.parent / name).write_text("mine")
     for _ in range(2):
         load_csv(db, **files)
-    left = {path.name for path in db.parent.iterdir()} - {*others, db.name, f"{db.name}.lock"}
+    left = {without_own_part(path) for path in db.parent.iterdir()} - {*others, db.name, f"{db.name}.lock"}
     assert left == {"leuko.duckdb.v2", "leuko.duckdb.v3"}
     assert len(left) == VERSIONS_KEPT
     assert all((db.parent / name).read_text() == "mine" for name in others)
@@ -209,7 +216,8 @@ def test_a_name_with_brackets_is_published_like_any_other(tmp_path, files):
 
 
 def test_the_folder_can_be_moved(published, tmp_path):
-    assert os.readlink(published) == "leuko.duckdb.v1"
+    assert without_own_part(Path(os.readlink(published))) == "leuko.duckdb.v1"
+    assert os.path.dirname(os.readlink(published)) == ""
     published.parent.rename(tmp_path / "moved")
     assert Store(tmp_path / "moved" / "leuko.duckdb").view().count(Filters()) > 0
 
@@ -218,4 +226,15 @@ def test_a_database_named_from_the_current_folder_is_published_there(tmp_path, f
     monkeypatch.chdir(tmp_path)
     load_csv("leuko.duckdb", **files)
     load_csv("leuko.duckdb", **files)
-    assert Store("leuko.duckdb").path == str(tmp_path / "leuko.duckdb.v2")
+    path = Path(Store("leuko.duckdb").path)
+    assert (path.parent, without_own_part(path)) == (tmp_path, "leuko.duckdb.v2")
+
+
+def test_a_name_is_never_used_again_so_that_no_cache_takes_a_new_file_for_an_old_one(tmp_path, files):
+    db = tmp_path / "leuko.duckdb"
+    load_csv(db, **files)
+    before = os.path.realpath(db)
+    for path in tmp_path.iterdir():
+        path.unlink()
+    load_csv(db, **files)
+    assert os.path.realpath(db) != before

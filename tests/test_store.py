@@ -303,7 +303,8 @@ def late(tmp_path_factory):
         "L1,anc,700,cells/uL,2024-03-01T08:00,2024-03-12T09:00\n"
     )
     (folder / "exposures.csv").write_text(
-        "patient_id,drug,dose_mg,start_on,end_on\nL1,dasatinib,100,2024-02-01,\nL1,dasatinib,0,2024-03-15,\n"
+        "patient_id,drug,dose_mg,start_on,end_on,end_reason\n"
+        "L1,dasatinib,100,2024-02-01,2024-03-14,held\nL1,dasatinib,0,2024-03-15,,\n"
     )
     (folder / "patients.csv").write_text("patient_id,name,died_on\nL1,Late Report,2024-03-20\nL2,No Count,\n")
     (folder / "events.csv").write_text("patient_id,kind,occurred_at\nL1,fever,2024-03-11T05:00\n")
@@ -334,9 +335,20 @@ def test_doses_events_and_the_death_of_later_days_are_not_shown(late):
     after = late.view().patient("L1")
     assert (len(before.doses), len(after.doses)) == (1, 2)
     assert (len(before.events), len(after.events)) == (0, 1)
+    assert before.doses[["end_on", "end_reason"]].isna().all(axis=None)
+    assert after.doses["end_reason"].iat[0] == "held"
     assert (before.about["died_on"], after.about["died_on"]) == (None, date(2024, 3, 20))
     assert before.worklist["status"].tolist() == ["hold"]
     assert after.worklist["status"].tolist() == ["off_drug"]
+
+
+def test_results_reported_later_are_counted_where_they_are_not_read(late):
+    assert late.view().reported_later() == 0
+    later = [late.view(as_of=day).reported_later() for day in (date(2024, 3, 9), date(2024, 3, 10), late.about.as_of)]
+    assert max(later) > 0
+    assert late.view(sites=()).reported_later() == 0
+    assert late.view().dated_after(late.about.last_on) == 0
+    assert late.view().dated_after(date(2000, 1, 1)) > 0
 
 
 def test_a_day_before_all_data_shows_an_empty_panel(late):
@@ -372,7 +384,7 @@ def test_the_day_of_the_file_is_read_and_not_evaluated(store, monkeypatch):
 def test_the_file_says_what_it_is(store, database):
     assert store.about.title == "A hospital"
     assert store.about.simulated is False
-    assert store.path.endswith("hospital.duckdb.v1")
+    assert ".duckdb.v1-" in store.path
     assert store.about.number == 1
     assert len(store.about.protocols_version) == 12
     assert type(store.about.as_of) is date

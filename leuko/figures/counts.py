@@ -164,7 +164,7 @@ def said(count: dict) -> str:
 
 
 def threshold_lines(patient, analyte: str) -> dict[float, list[str]]:
-    """The protocols' own thresholds that no band edge shows: number → its words, one line each."""
+    """The thresholds that the bands do not show (no band edge, or not verified): number → its words."""
     thresholds = rows(patient.thresholds[patient.thresholds["analyte"].eq(analyte)])
     edges = {float(band["below"]) for band in read_rows("bands")} if analyte == "anc" else set()
     drugs = dict(zip(patient.worklist["protocol"], patient.worklist["drug"], strict=True))
@@ -173,7 +173,7 @@ def threshold_lines(patient, analyte: str) -> dict[float, list[str]]:
         drug = f"{drugs[row['protocol']]}: " if len(thresholds) > 1 else ""
         for role in ("hold", "resume"):
             number = row[role]
-            if number is None or number in edges:
+            if number is None or (number in edges and row["verified"]):
                 continue
             words = f"{drug}{role} {in_words(row[f'{role}_operator'])} {labels.number_in_words(number)}"
             mark = "" if row["verified"] else "<br>(not verified)"

@@ -2,12 +2,17 @@
 -- Only the sites that may be seen; a patient without a site is seen only with all sites.
 SELECT
     worklist.patient_id, patients.name, patients.site, patients.clinician, worklist.drug, worklist.protocol,
-    worklist.status, statuses.urgency, statuses.word, statuses.tone, statuses.icon,
+    worklist.status, statuses.urgency, statuses.word,
+    -- Without a day for the next count nobody can say that the last one still holds: not the calm colour.
+    CASE WHEN worklist.status = 'continue' AND worklist.next_lab_due_on IS NULL THEN 'wait'
+        ELSE statuses.tone END AS tone,
+    statuses.icon,
     replace(
         replace(statuses.to_do, '{drug}', coalesce(worklist.drug, 'the drug')),
-        '{dose}', coalesce(dose_words(worklist.dose_mg, worklist.dose_unit), 'the dose the table names')
+        '{dose}', coalesce(dose_words(worklist.dose_mg, worklist.dose_unit), 'a dose that the table does not give')
     ) || ': ' || worklist.why AS to_do,
     worklist.why, worklist.dose_mg, worklist.dose_now_mg, worklist.dose_unit,
+    worklist.first_dose_mg, worklist.starting_dose_mg,
     worklist.last_anc, worklist.last_anc_comparator, worklist.last_anc_on,
     worklist.since, worklist.next_lab_due_on, worklist.certainty, worklist.course
 FROM worklist

@@ -14,8 +14,9 @@ CREATE OR REPLACE TEMP MACRO fact_words(fact) AS
     CASE fact
         WHEN 'episode' THEN 'episode'
         WHEN 'days_to_recovery' THEN 'days to recovery'
-        WHEN 'days_below' THEN 'days with ANC below the hold threshold'
+        WHEN 'days_below' THEN 'days of low ANC'
         WHEN 'anc_nadir' THEN 'lowest measured ANC'
         WHEN 'platelets_nadir' THEN 'lowest measured platelet count'
         WHEN 'cause' THEN 'cause'
     END;
+CREATE OR REPLACE TEMP MACRO unverified_words(verified) AS CASE WHEN verified THEN '' ELSE ' (not verified)' END;

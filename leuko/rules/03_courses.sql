@@ -23,7 +23,8 @@ course_doses AS (
         taken.patient_id, taken.drug, taken.protocol, taken.start_on, gone.gone_on, taken.last_dose_on,
         max(doses.dose_mg) FILTER (WHERE doses.start_on = taken.start_on) AS first_dose_mg,
         coalesce(max(doses.dose_mg) FILTER (WHERE doses.last_on = $as_of), 0) AS dose_now_mg,
-        max(doses.dose_unit) AS dose_unit,
+        CASE WHEN min(doses.dose_unit) = max(doses.dose_unit) THEN min(doses.dose_unit) ELSE 'mixed units' END
+            AS dose_unit,
         min(doses.end_on) FILTER (WHERE doses.discontinued AND doses.end_on >= taken.doses_end_on) AS discontinued_on,
         max(least(doses.last_on, gone.gone_on)) FILTER (
             WHERE doses.dose_mg > 0 AND (gone.gone_on IS NULL OR doses.start_on <= gone.gone_on)

@@ -39,7 +39,8 @@ doses_said AS (
         NOT coalesce(clauses.verified, true) AS unverified,
         coalesce(clauses.dose_rule = 'starting' AND episodes.dose_at_onset_mg < courses.first_dose_mg, false)
             AS reduced_before,
-        coalesce(clauses.dose_rule = 'next_level' AND lower_levels.dose_mg IS NULL, false) AS no_lower_level
+        coalesce(clauses.dose_rule = 'next_level' AND lower_levels.dose_mg IS NULL, false) AS no_lower_level,
+        coalesce(clauses.dose_rule IN ('next_level', 'fixed') AND lower(trim(courses.dose_unit)) <> 'mg', false) AS other_unit
     FROM chosen
     JOIN episodes ON episodes.course = chosen.course AND episodes.episode = chosen.episode
     JOIN courses ON courses.course = chosen.course
@@ -49,8 +50,8 @@ doses_said AS (
 
 SELECT
     course, episode, clause, clause_shortest,
-    CASE WHEN nothing_fits OR unverified OR reduced_before OR no_lower_level THEN 'review' ELSE action END AS action,
-    CASE WHEN NOT (unverified OR reduced_before) THEN dose_said_mg END AS dose_mg,
+    CASE WHEN nothing_fits OR unverified OR reduced_before OR no_lower_level OR other_unit THEN 'review' ELSE action END AS action,
+    CASE WHEN NOT (unverified OR reduced_before OR other_unit) THEN dose_said_mg END AS dose_mg,
     CASE WHEN clause IS NOT DISTINCT FROM clause_shortest THEN 'firm' ELSE 'sparse' END AS certainty,
     concat_ws(
         ' ',
@@ -61,10 +62,12 @@ SELECT
             'The table returns to the starting dose, ' || dose_words(first_dose_mg, dose_unit)
             || ', but the dose at onset was already ' || dose_words(dose_at_onset_mg, dose_unit)
             || ': no text says that an earlier reduction is undone.' END,
-        CASE WHEN no_lower_level THEN
-            'There is no dose level below ' || dose_words(dose_at_onset_mg, dose_unit) || '.' END,
-        CASE WHEN dose_rule = 'fixed' AND dose_said_mg > dose_at_onset_mg THEN
-            'Caution: the dose at onset, ' || dose_words(dose_at_onset_mg, dose_unit)
-            || ', was already below the dose the table names.' END
-    ) AS remarks
+        CASE WHEN other_unit THEN
+            'The doses of the table are in mg, but this course is given in ' || dose_unit || '.' END,
+        CASE WHEN no_lower_level AND NOT other_unit THEN
+            'There is no dose level below ' || dose_words(dose_at_onset_mg, dose_unit) || '.' END
+    ) AS remarks,
+    -- The text names a dose that is no reduction for this patient: it stands first in the sentence.
+    CASE WHEN dose_rule = 'fixed' AND dose_said_mg >= dose_at_onset_mg AND NOT (unverified OR other_unit) THEN
+        'Caution: the dose at onset was already ' || dose_words(dose_at_onset_mg, dose_unit) || '.' END AS caution
 FROM doses_said

@@ -28,10 +28,11 @@ onsets AS (
             ' and ',
             CASE WHEN episodes.trigger IN ('anc', 'both') THEN
                 'ANC ' || episodes.onset_anc || ' on ' || day_words(episodes.onset_on)
-                || ' is ' || threshold_words(anc.hold_operator, anc.hold) END,
+                || ' is ' || threshold_words(anc.hold_operator, anc.hold) || unverified_words(anc.verified) END,
             CASE WHEN episodes.trigger IN ('platelets', 'both') THEN
                 'platelets ' || episodes.onset_platelets || ' on ' || day_words(episodes.onset_on)
-                || ' are ' || threshold_words(platelets.hold_operator, platelets.hold) END
+                || ' are ' || threshold_words(platelets.hold_operator, platelets.hold)
+                || unverified_words(platelets.verified) END
         ) || '.' AS why
     FROM episodes
     JOIN protocols ON protocols.protocol = episodes.protocol
@@ -69,6 +70,7 @@ at_recovery AS (
         onsets.recovered_on AS decided_on, decisions.action, decisions.dose_mg, decisions.clause, decisions.certainty,
         concat_ws(
             ' ',
+            nullif(decisions.caution, ''),
             'Recovered on ' || day_words(onsets.recovered_on) || ' from ' || onsets.counts_words
             || coalesce(': ' || reasons.conditions_met, '') || '.',
             nullif(decisions.remarks, ''),

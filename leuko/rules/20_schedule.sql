@@ -15,7 +15,8 @@ WITH last_anc AS (
 
 SELECT
     last_anc.course,
-    last_anc.counted_on + min_by(monitoring.every_days, monitoring.line) AS next_lab_due_on
+    last_anc.counted_on + min_by(monitoring.every_days, monitoring.line) AS next_lab_due_on,
+    min_by(monitoring.verified, monitoring.line) AS interval_verified
 FROM last_anc
 JOIN monitoring ON monitoring.protocol = last_anc.protocol
 WHERE (monitoring.until_day IS NULL OR last_anc.course_day <= monitoring.until_day)

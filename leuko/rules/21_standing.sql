@@ -53,7 +53,7 @@ SELECT
     last_episodes.recovered_on IS NOT NULL AND courses.last_dose_on <= last_episodes.recovered_on AS not_restarted,
     last_recommendations.action, last_recommendations.dose_mg AS decided_dose_mg,
     last_recommendations.certainty, last_recommendations.why AS decision_why,
-    schedule.next_lab_due_on
+    schedule.next_lab_due_on, schedule.interval_verified, protocols.starting_dose_mg
 FROM courses
 JOIN readers ON readers.course = courses.course
 JOIN protocols ON protocols.protocol = courses.protocol

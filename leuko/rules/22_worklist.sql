@@ -47,11 +47,13 @@ short_words AS (
         concat_ws(
             ' and ',
             CASE WHEN judged.anc_short THEN
-                course_anc.words || ' is not ' || threshold_words(anc.resume_operator, anc.resume) END,
+                course_anc.words || ' is not ' || threshold_words(anc.resume_operator, anc.resume)
+                || unverified_words(anc.verified) END,
             CASE WHEN judged.platelets_short THEN
                 'platelets ' || last_counts.comparator || number_words(last_counts.value)
                 || ' on ' || day_words(last_counts.drawn_on) || ' are not '
-                || threshold_words(platelets.resume_operator, platelets.resume) END,
+                || threshold_words(platelets.resume_operator, platelets.resume)
+                || unverified_words(platelets.verified) END,
             CASE WHEN judged.has_platelets AND judged.course_platelets_on IS NULL THEN
                 'platelets were never measured in this course' END
         ) || '.' AS words
@@ -71,7 +73,7 @@ course_rows AS (
         CASE
             WHEN judged.status IN ('hold', 'keep_holding') THEN 0
             WHEN judged.status IN ('resume', 'reduce', 'discontinue', 'review') THEN judged.decided_dose_mg
-            WHEN judged.status = 'escalate' THEN judged.disease_dose_mg
+            WHEN judged.status = 'escalate' AND lower(trim(judged.dose_unit)) = 'mg' THEN judged.disease_dose_mg
         END AS dose_mg,
         CASE
             WHEN judged.status IN ('hold', 'keep_holding', 'check_cause', 'escalate') THEN judged.onset_on
@@ -108,14 +110,15 @@ course_rows AS (
             WHEN judged.status = 'cannot_tell' THEN
                 'The protocol needs a platelet count: ' || short_words.words
             WHEN judged.status = 'overdue' THEN
-                'The next count was due on ' || day_words(judged.next_lab_due_on) || '; the last is '
-                || course_anc.words || '.'
+                'The next count was due on ' || day_words(judged.next_lab_due_on)
+                || unverified_words(judged.interval_verified) || '; the last is ' || course_anc.words || '.'
             WHEN judged.status = 'watch' THEN 'Not low enough to hold, but ' || short_words.words
-            ELSE course_anc.words || ', ' || date_diff('day', judged.course_anc_on, $as_of) || ' days ago; no episode is open.'
+            ELSE course_anc.words || ', ' || date_diff('day', judged.course_anc_on, $as_of) || ' days before; no episode is open.'
         END
         || CASE WHEN judged.status IN ('watch', 'continue') AND judged.next_lab_due_on IS NULL
             THEN ' The protocol gives no day for the next count.' ELSE '' END AS why,
-        judged.dose_now_mg, judged.dose_unit, last_anc.comparator AS last_anc_comparator, judged.course
+        judged.dose_now_mg, judged.dose_unit, judged.first_dose_mg, judged.starting_dose_mg,
+        last_anc.comparator AS last_anc_comparator, judged.course
     FROM judged
     CROSS JOIN limits
     LEFT JOIN last_anc ON last_anc.person = judged.person
@@ -155,7 +158,8 @@ rows_without_course AS (
         least(first_counts.first_on, first_doses.first_on) AS since, last_anc.value AS last_anc, last_anc.drawn_on AS last_anc_on,
         NULL AS next_lab_due_on, NULL AS certainty,
         coalesce('No protocol fits ' || drugs_without.drugs || '.', 'No dose above 0 is recorded.') AS why,
-        NULL AS dose_now_mg, NULL AS dose_unit, last_anc.comparator AS last_anc_comparator, NULL AS course
+        NULL AS dose_now_mg, NULL AS dose_unit, NULL AS first_dose_mg, NULL AS starting_dose_mg,
+        last_anc.comparator AS last_anc_comparator, NULL AS course
     FROM readers
     LEFT JOIN last_anc ON last_anc.person = readers.person
     LEFT JOIN drugs_without ON drugs_without.patient_id = readers.patient_id
