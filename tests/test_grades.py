@@ -3,9 +3,12 @@
 import csv
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from leuko.facts import write_grades
 from leuko.grades import grade
+from leuko.store import QUERIES
 
 with open(Path(__file__).parent / "spec" / "grades.csv", encoding="utf-8", newline="") as specification:
     ROWS = list(csv.DictReader(specification))
@@ -42,3 +45,20 @@ def test_unknown_version_is_refused(version):
 def test_unknown_analyte_is_refused(analyte):
     with pytest.raises(ValueError, match="is one of anc, platelets, wbc"):
         grade(analyte, 400)
+
+
+@pytest.mark.parametrize("lln", [None, 1800.0])
+@pytest.mark.parametrize("value", [0, 499.9, 500, 999.9, 1000, 1499.9, 1500, 1799.9, 1800, 4000, 24999, 75000, 150000])
+@pytest.mark.parametrize("analyte", ["anc", "wbc", "platelets"])
+def test_the_patient_page_gives_the_same_grade(analyte, value, lln):
+    con = duckdb.connect()
+    write_grades(con)
+    con.execute(
+        """CREATE TABLE results_used AS SELECT ? AS analyte, CAST(? AS DOUBLE) AS value, CAST(? AS DOUBLE) AS ref_low,
+            '' AS comparator, DATE '2026-01-01' AS drawn_on, DATE '2026-01-01' AS collected_at,
+            DATE '2026-01-01' AS reported_at, 'final' AS status, false AS derived, '' AS raw_value, '' AS raw_unit,
+            '' AS specimen, '' AS source, true AS used""",
+        [analyte, value, lln],
+    )
+    shown = con.execute(f"SELECT grade FROM ({QUERIES['counts']})").fetchall()[0][0]
+    assert shown == grade(analyte, value, version="5.0", lln=lln)

@@ -8,6 +8,7 @@ import pytest
 
 from leuko.protocols import ProtocolError, in_words, load_protocols, version, write_tables
 from leuko.protocols.schema import OPERATORS
+from leuko.rules import WORDS
 
 SPEC = Path(__file__).parent / "spec"
 
@@ -338,7 +339,14 @@ def test_version_follows_the_content_only(tmp_path):
 )
 def test_operators_in_words(operator, words):
     assert in_words(operator) == words
-    assert in_words(operator, negated=True) == f"not {words}"
+
+
+def test_sentences_of_the_rule_say_operators_in_the_same_words():
+    con = duckdb.connect()
+    con.execute(WORDS[1])
+    for operator in OPERATORS:
+        said = con.execute("SELECT threshold_words(?, 1500)", [operator]).fetchall()[0][0]
+        assert said == f"{in_words(operator)} 1,500"
 
 
 def test_there_are_words_for_every_operator():
