@@ -67,6 +67,22 @@ short_words AS (
     WHERE NOT judged.recovered OR judged.status = 'cannot_tell'
 ),
 
+-- After a change of setting the old course stays on the list: its sentence says that the drug goes on elsewhere.
+elsewhere AS (
+    SELECT
+        judged.course,
+        string_agg(
+            ' But ' || other.drug || ' ' || dose_words(other.dose_now_mg, other.dose_unit)
+            || ' is being given under ' || other.protocol || '.', '' ORDER BY other.protocol
+        ) AS words
+    FROM judged
+    JOIN courses AS other
+        ON other.patient_id = judged.patient_id AND other.drug = judged.drug AND other.protocol <> judged.protocol
+        AND other.dose_now_mg > 0 AND other.over_on IS NULL
+    WHERE judged.dose_now_mg = 0 AND judged.over_on IS NULL
+    GROUP BY judged.course
+),
+
 course_rows AS (
     SELECT
         judged.patient_id, judged.drug, judged.protocol, judged.status,
@@ -116,7 +132,8 @@ course_rows AS (
             ELSE course_anc.words || ', ' || date_diff('day', judged.course_anc_on, $as_of) || ' days before; no episode is open.'
         END
         || CASE WHEN judged.status IN ('watch', 'continue') AND judged.next_lab_due_on IS NULL
-            THEN ' The protocol gives no day for the next count.' ELSE '' END AS why,
+            THEN ' The protocol gives no day for the next count.' ELSE '' END
+        || coalesce(elsewhere.words, '') AS why,
         judged.dose_now_mg, judged.dose_unit, judged.first_dose_mg, judged.starting_dose_mg,
         last_anc.comparator AS last_anc_comparator, judged.course
     FROM judged
@@ -124,6 +141,7 @@ course_rows AS (
     LEFT JOIN last_anc ON last_anc.person = judged.person
     LEFT JOIN course_anc ON course_anc.course = judged.course
     LEFT JOIN short_words ON short_words.course = judged.course
+    LEFT JOIN elsewhere ON elsewhere.course = judged.course
 ),
 
 drugs_without AS (
