@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit import Page
 from streamlit.delta_generator import DeltaGenerator
 
-from leuko.store import About, StoreError
+from leuko.store import About, Store, StoreError
 from pages.common import address, shared
 
 # A local picture: a named icon would be fetched from outside.
@@ -30,19 +30,44 @@ def data_age(as_of: date) -> str:
     return f"Data up to {shared.day(as_of)} ({age})"
 
 
-def draw_header(about: About) -> None:
+@st.cache_data(show_spinner=False, max_entries=20)
+def read_future(path: str, sites: tuple[str, ...] | None, today: date) -> int:
+    """How many results are dated after today."""
+    return shared.store_at(path).view(sites).dated_after(today)
+
+
+def future_words(store: Store) -> str:
+    """Empty where no result is dated in the future; published sets with shifted dates have many."""
+    results = read_future(store.path, shared.sites(), date.today())  # noqa: DTZ011  as in `data_age`
+    verb = "is" if results == 1 else "are"
+    words = f"**:material/warning: {shared.counted(results, 'result')} {verb} dated in the future.**"
+    return words if results else ""
+
+
+def draw_header(store: Store) -> None:
     """What data these are, how old they are, and what the dashboard is not."""
+    about = store.about
     st.html(STYLE)
     name = f":blue-badge[Simulated data] {about.note}" if about.simulated else about.title
-    parts = [name, f"{data_age(about.as_of)}.", "Supports clinical judgement and never replaces it."]
+    parts = [
+        name,
+        f"{data_age(about.as_of)}.",
+        future_words(store),
+        "Supports clinical judgement and never replaces it.",
+    ]
     st.markdown(f":small[{' · '.join(part for part in parts if part)}]")
 
 
-def draw_links(place: DeltaGenerator, pages: list[Page]) -> None:
-    """The way to each page, with the day and the filters; the navigation of Streamlit would drop them."""
-    with place.container(horizontal=True):
+def draw_links(place: DeltaGenerator, pages: list[Page], about: About) -> None:
+    """The way to each page, with the day and the filters; the navigation of Streamlit would drop them.
+
+    At the end of the row, small: which load and which protocols are shown.
+    """
+    with place.container(horizontal=True, vertical_alignment="center"):
         for page in pages:
             st.page_link(page, query_params=address.whole())
+        st.space("stretch")
+        st.caption(f"load {about.number} · protocols {about.protocols_version}", width="content")
 
 
 def main() -> None:
@@ -51,15 +76,15 @@ def main() -> None:
     patient = st.Page("pages/patient.py", title="Patient", url_path="patient")
     page = st.navigation([panel, patient], position="hidden")
     try:
-        about = shared.open_store().about
+        store = shared.open_store()
     except StoreError as error:
         st.error(f"{error}. `LEUKO_DB` names the database to show.")
         return
     links = st.empty()
-    draw_links(links, [panel, patient])
-    draw_header(about)
+    draw_links(links, [panel, patient], store.about)
+    draw_header(store)
     page.run()
-    draw_links(links, [panel, patient])  # again, with what the page has since written into its address
+    draw_links(links, [panel, patient], store.about)  # again, with what the page has since written into its address
 
 
 main()

@@ -82,8 +82,8 @@ def finish(con: duckdb.DuckDBPyConnection, number: int, as_of: date | None, orig
     con.execute(
         """CREATE TABLE about AS SELECT
             CAST($as_of AS DATE) AS as_of,
-            coalesce(
-                (SELECT min(CAST(collected_at AS DATE)) FROM labs), (SELECT min(start_on) FROM exposures)
+            least(
+                $as_of, (SELECT min(CAST(collected_at AS DATE)) FROM labs), (SELECT min(start_on) FROM exposures)
             ) AS first_day,
             greatest(
                 $as_of, (SELECT max(CAST(greatest(collected_at, reported_at) AS DATE)) FROM labs),

@@ -6,13 +6,12 @@ What its reader can say after three seconds: "12 patients need a hold, 9 a dose 
 import math
 from dataclasses import replace
 from datetime import date
-from textwrap import shorten
 
 import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 
-from leuko.store import Filters
+from leuko.store import About, Filters
 from pages.common import address, shared
 
 PER_PAGE = 50
@@ -123,7 +122,7 @@ def as_table(worklist: pd.DataFrame, as_of: date) -> pd.DataFrame:
         {
             "Status": worklist["icon"] + " " + worklist["word"],
             "Patient": both(worklist["name"], worklist["patient_id"]),
-            "What to do": [shorten(words, TO_DO_LENGTH, placeholder=" …") for words in worklist["to_do"]],
+            "What to do": [shared.cut_short(words, TO_DO_LENGTH) for words in worklist["to_do"]],
             "Since": worklist["since"].map(shared.day),
             "Days": waited.dt.days,
             "Drug": worklist["drug"],
@@ -148,6 +147,7 @@ def styled(table: pd.DataFrame, worklist: pd.DataFrame) -> Styler:
     theme = shared.theme()
     colours = [f"color: {shared.tone_colour(tone, theme)}; font-weight: 600" for tone in worklist["tone"]]
     written = table.style.apply(lambda _: colours, subset=["Status"])
+    written.format(shared.days, subset=["Days"])
     for row, unit, sign in worklist[["dose_unit", "last_anc_comparator"]].itertuples():
         written.format(lambda dose, unit=unit: shared.number(dose, unit), subset=([row], "Dose now"))
         written.format(lambda anc, sign=sign: shared.number(anc, "", sign), subset=([row], "Last ANC"))
@@ -163,7 +163,7 @@ def columns() -> dict:
         "Patient": text(width=115),
         "What to do": text(width=330),
         "Since": text(width=88),
-        "Days": figure(width=72, format="%d days"),
+        "Days": figure(width=72),
         "Drug": text(width=112),
         "Dose now": figure(width=78),
         "Last ANC": figure("ANC, cells/µL", width=100, help="The last ANC of the patient"),
@@ -209,7 +209,7 @@ def to_page(page: int = 1) -> None:
     st.session_state["page"] = page
 
 
-def unknown_in_address(offered: dict[str, dict[str, str]], last: date) -> list[str]:
+def unknown_in_address(offered: dict[str, dict[str, str]], about: About) -> list[str]:
     """What the address asks for and nothing here is called."""
     asked = address.whole()
     choices = [
@@ -218,7 +218,7 @@ def unknown_in_address(offered: dict[str, dict[str, str]], last: date) -> list[s
         for value in asked.get(name, [])
         if value not in offered[name]
     ]
-    days = [f"As of “{day}”" for day in asked.get("as_of", []) if not shared.is_day_until(day, last)]
+    days = [f"As of “{day}”" for day in asked.get("as_of", []) if not shared.is_day_of(day, about)]
     return choices + days
 
 
@@ -303,7 +303,7 @@ def open_patient(patient_id: str) -> None:
     st.switch_page("pages/patient.py", query_params={**address.whole(), "patient": patient_id})
 
 
-def draw_set_aside(by_reason: pd.DataFrame, rows: pd.DataFrame) -> None:
+def draw_set_aside(by_reason: pd.DataFrame, rows: pd.DataFrame, *, is_another_day: bool) -> None:
     """How many input rows were not used and why; no row goes missing without a word."""
     if by_reason.empty:
         st.caption("No row of the input was set aside.")
@@ -311,19 +311,18 @@ def draw_set_aside(by_reason: pd.DataFrame, rows: pd.DataFrame) -> None:
     reasons = by_reason.groupby("reason", sort=False)["rows"].sum().sort_values(ascending=False)
     total = int(reasons.sum())
     words = shared.plain(", ".join(f"{reason} {count:,}" for reason, count in reasons.items()))
-    with st.expander(f"{shared.counted(total, 'row')} {'was' if total == 1 else 'were'} set aside: {words}"):
-        shown = rows[["kind", "source", "reason", "raw_record"]]
-        shown.columns = ["Kind", "Source", "Reason", "Record"]
+    whole = " in the whole file" if is_another_day else ""
+    with st.expander(f"{shared.counted(total, 'row')} {'was' if total == 1 else 'were'} set aside{whole}: {words}"):
         if len(rows) < total:
             st.caption(f"The first {len(rows):,}.")
-        st.dataframe(shown, hide_index=True, placeholder=shared.NONE, alt="The rows that were set aside")
+        shared.draw_rejected(rows)
 
 
 def main() -> None:
     store = shared.open_store()
     source = store.path, shared.sites()
     offered = read_choices(*source)
-    unknown = unknown_in_address(offered, store.about.as_of)
+    unknown = unknown_in_address(offered, store.about)
     top = st.container()
     as_of, filters = draw_filters(offered)
     counts = read_counts(*source, as_of, filters)
@@ -334,6 +333,7 @@ def main() -> None:
         if narrowed:
             st.caption(f"Only {narrowed}")
         shared.replay_banner(store, as_of)
+        shared.draw_reported_later(*source, as_of)
         draw_statuses(counts["statuses"])
     if unknown:
         st.caption(f"Not known here and ignored: {shared.plain(', '.join(unknown))}")
@@ -341,7 +341,7 @@ def main() -> None:
         draw_worklist(read_worklist(*source, as_of, filters, draw_pages(counts)), as_of)
     else:
         draw_nothing_found(in_words(filters, offered), read_without_each(*source, as_of, filters))
-    draw_set_aside(*read_set_aside(*source))
+    draw_set_aside(*read_set_aside(*source), is_another_day=as_of != store.about.as_of)
 
 
 shared.only_within_dashboard()

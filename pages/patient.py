@@ -10,23 +10,20 @@ import plotly.graph_objects as go
 import streamlit as st
 from pandas.io.formats.style import Styler
 
-from leuko.facts import read_rows
 from leuko.figures import GRADE_VERSION, patient_figure, use_in_words
-from leuko.protocols.words import in_words
-from leuko.store import MOST_ROWS, Filters, Patient
+from leuko.store import MOST_ROWS, About, Filters, Patient
 from pages.common import address, shared
-from pages.common.markup import link, quote, safe, table
+from pages.common.markup import safe
+from pages.common.why import draw_episodes, draw_sources, draw_why
 
 FOUND_AT_ONCE = 20
 SCALES = ("linear", "log")
 HEADLINE = 220  # characters that can be read at a glance
-COUNTS = {"anc": "ANC", "platelets": "platelets"}
 NAMES = {"anc": "ANC", "platelets": "Platelets", "wbc": "WBC"}
 CERTAINTY = {
     "firm": "Firm: the gaps between the counts leave nothing open.",
     "sparse": "Sparse: the counts lie days apart; at the clocks' shortest another clause would decide.",
 }
-HOLDS = {True: "yes", False: "no"}
 # On a narrow screen the figure keeps the width that its labels need and is moved sideways.
 NARROW = (
     "<style>.st-key-figure { overflow-x: auto; } "
@@ -40,34 +37,36 @@ def read_patient(path: str, sites: tuple[str, ...] | None, as_of: date, patient_
     return shared.store_at(path).view(sites, as_of).patient(patient_id)
 
 
-@st.cache_data(show_spinner=False, max_entries=100)
-def read_found(path: str, sites: tuple[str, ...] | None, words: str) -> pd.DataFrame:
-    """The patients whose id or name has these words, one row each."""
-    worklist = shared.store_at(path).view(sites).worklist(Filters(search=words), per_page=FOUND_AT_ONCE)
-    return worklist.drop_duplicates("patient_id")
+@st.cache_data(show_spinner="Searching", max_entries=100)
+def read_found(
+    path: str, sites: tuple[str, ...] | None, as_of: date, words: str
+) -> tuple[pd.DataFrame, int]:
+    """The patients whose id or name has these words, one row each as on that day, and how many there are."""
+    view, searched = shared.store_at(path).view(sites, as_of), Filters(search=words)
+    worklist = view.worklist(searched, per_page=FOUND_AT_ONCE)
+    return worklist.drop_duplicates("patient_id"), view.patients(searched)
 
 
-@st.cache_data(show_spinner=False, max_entries=20)
-def read_set_aside(path: str, sites: tuple[str, ...] | None) -> pd.DataFrame:
-    return shared.store_at(path).view(sites).rejected_rows()
-
-
-def action_words() -> dict[str, str]:
-    return {row["status"]: row["word"] for row in read_rows("statuses")}
+@st.cache_data(show_spinner=False, max_entries=200)
+def read_set_aside(path: str, sites: tuple[str, ...] | None, patient_id: str) -> pd.DataFrame:
+    """The rows of this patient that were set aside, of the whole file."""
+    return shared.store_at(path).view(sites).rejected_rows(patient=patient_id)
 
 
 # Finding a patient
 
 
-def find_patient(source: tuple) -> None:
+def find_patient(source: tuple, as_of: date) -> None:
     st.subheader("Which patient?", anchor=False)
     words = st.text_input("Find a patient by id or name", placeholder="SIM-001", key="find").strip()
     if not words:
         st.caption("Or choose one in the worklist of the Panel page.")
         return
-    found = read_found(*source, words)
+    found, patients = read_found(*source, as_of, words)
     if found.empty:
-        st.info(f"No patient with “{shared.plain(words)}” in the id or the name.")
+        st.info(f"No patient with “{shared.plain(words)}” in the id or the name on {shared.day(as_of)}.")
+    if len(found) < patients:
+        st.caption(f"The {len(found)} most urgent of {patients:,} patients: more of the id or name narrows it.")
     for row in found.to_dict("records"):
         named = " · ".join(
             shared.plain(row[part]) for part in ("name", "patient_id", "site") if shared.plain(row[part])
@@ -141,6 +140,7 @@ def standing(course: dict) -> str:
     anc = shared.number(course["last_anc"], "cells/µL", course["last_anc_comparator"])
     parts = [
         ("dose now", shared.number(course["dose_now_mg"], course["dose_unit"])),
+        ("first dose", first_dose(course)),
         ("last ANC", f"{anc} on {shared.day(course['last_anc_on'])}"),
         ("since", shared.day(course["since"])),
         (
@@ -155,6 +155,13 @@ def standing(course: dict) -> str:
         if not shared.is_missing(value) and shared.NONE not in value
     ]
     return " · ".join(said)
+
+
+def first_dose(course: dict) -> str:
+    """The first dose of the course, beside the one that the protocol's table starts at, where it names one."""
+    given = shared.number(course["first_dose_mg"], course["dose_unit"])
+    table = course["starting_dose_mg"]
+    return given if shared.is_missing(table) else f"{given} (the table starts at {shared.number(table, 'mg')})"
 
 
 def draw_courses(worklist: pd.DataFrame) -> None:
@@ -184,147 +191,7 @@ def draw_figure(patient: Patient, as_of: date) -> None:
     )
 
 
-# Why
-
-
-def draw_why(patient: Patient) -> None:
-    """Every condition of every clause of every episode, the latest episode first."""
-    st.subheader("Why", anchor=False)
-    for protocol, thresholds in patient.thresholds.groupby("protocol"):
-        st.html(f"<div><strong>{safe(protocol)}</strong>: {safe(threshold_sentence(thresholds))}</div>")
-    if patient.episodes.empty:
-        st.caption("There is no episode, so no clause has been asked.")
-    for place, episode in enumerate(
-        patient.episodes.sort_values("onset_on", ascending=False).to_dict("records")
-    ):
-        with st.expander(episode_title(episode, patient.recommendations), expanded=place == 0):
-            draw_clauses(
-                of_episode(patient.checks, episode),
-                patient.sources,
-                is_open=shared.is_missing(episode["recovered_on"]),
-            )
-
-
-def threshold_sentence(thresholds: pd.DataFrame) -> str:
-    """`hold: ANC below 500; resume: ANC at least 1,000.`"""
-    rows = thresholds.to_dict("records")
-
-    def said(role: str, joint: str) -> str:
-        return joint.join(
-            f"{COUNTS[row['analyte']]} {in_words(row[f'{role}_operator'])} {shared.number(row[role])}"
-            for row in rows
-        )
-
-    unverified = [COUNTS[row["analyte"]] for row in rows if not row["verified"]]
-    remark = f" Not verified: the thresholds of {' and '.join(unverified)}." if unverified else ""
-    return f"hold: {said('hold', ' or ')}; resume: {said('resume', ' and ')}.{remark}"
-
-
-def of_episode(rows: pd.DataFrame, episode: dict) -> pd.DataFrame:
-    same = [rows[key].eq(episode[key]) for key in ("drug", "protocol", "episode")]
-    return rows[same[0] & same[1] & same[2]]
-
-
-def episode_title(episode: dict, recommendations: pd.DataFrame) -> str:
-    decided = of_episode(recommendations, episode).dropna(subset=["decided_on"])
-    last = decided.iloc[-1]
-    said = f"{action_words()[last['action']]}, {shared.day(last['decided_on'])}, {last['certainty']}"
-    over = (
-        "open"
-        if shared.is_missing(episode["recovered_on"])
-        else f"over on {shared.day(episode['recovered_on'])}"
-    )
-    onset = shared.day(episode["onset_on"])
-    return shared.plain(f"{episode['drug']}, episode {episode['episode']}, from {onset}, {over}: {said}")
-
-
-def draw_clauses(checks: pd.DataFrame, sources: pd.DataFrame, *, is_open: bool) -> None:
-    if is_open:
-        st.caption("The episode is open: a clause decides when the counts are back.")
-    elif not checks["chosen"].any():
-        st.caption("No clause fits: the table does not say what to do.")
-    st.html(table(clause_rows(checks), numbers=("Found", "Found at the shortest")))
-    for clause in checks[checks["chosen"]].drop_duplicates("clause").to_dict("records"):
-        st.html(clause_words(clause, sources))
-
-
-def clause_rows(checks: pd.DataFrame) -> list[dict]:
-    """A row a condition: what the clause asks, what was found, whether it holds; the same at the shortest."""
-    words = action_words()
-    return [
-        {
-            "Clause": f"{check['clause']} ▶ decides" if check["chosen"] else check["clause"],
-            "Condition": "none"
-            if shared.is_missing(check["fact"])
-            else f"{check['fact']} {check['condition']}",
-            "Found": check["found"],
-            "Holds": holds_words(check["holds"]),
-            "Found at the shortest": check["found_shortest"],
-            "Holds at the shortest": holds_words(check["holds_shortest"]),
-            "Then": words[check["action"]]
-            + ("" if shared.is_missing(check["dose"]) else f", {check['dose']}"),
-            "Text": "verified" if check["verified"] else "not verified",
-        }
-        for check in checks.to_dict("records")
-    ]
-
-
-def holds_words(holds: object) -> str:
-    return "not known" if shared.is_missing(holds) else HOLDS[bool(holds)]
-
-
-def clause_words(clause: dict, sources: pd.DataFrame) -> str:
-    """What the clause that decides says of itself, with the source's own words where they are on record."""
-    origin = "" if shared.is_missing(clause["source"]) else str(clause["source"])
-    quoted = sources[sources["protocol"].eq(clause["protocol"]) & sources["quote"].notna()]
-    same = quoted["url"].eq(origin) | quoted["title"].str.casefold().str.startswith(origin.casefold() or "\0")
-    quotes = "".join(quote(words) for words in quoted[same]["quote"])
-    verified = "" if clause["verified"] else " <strong>Not verified.</strong>"
-    return (
-        f"<div><strong>Clause {clause['clause']} decides.</strong> {safe(clause['clause_why'])}{verified} "
-        f"{link(origin, origin)}{quotes}</div>"
-    )
-
-
 # Tables
-
-
-def draw_episodes(patient: Patient) -> None:
-    if patient.episodes.empty:
-        return
-    st.subheader("Episodes", anchor=False)
-    rows = [episode_row(episode, patient.worklist) for episode in patient.episodes.to_dict("records")]
-    numbers = [name for name in rows[0] if name.startswith(("Episode", "Lowest", "Days", "Dose"))]
-    st.html(table(rows, tuple(numbers)))
-
-
-def episode_row(episode: dict, worklist: pd.DataFrame) -> dict:
-    unit = worklist.loc[worklist["drug"].eq(episode["drug"]), "dose_unit"].iloc[0]
-    is_open = shared.is_missing(episode["recovered_on"])
-    return {
-        "Drug": episode["drug"],
-        "Episode": episode["episode"],
-        "Onset": shared.day(episode["onset_on"]),
-        "Recovered": "open" if is_open else shared.day(episode["recovered_on"]),
-        "Set off by": "ANC and platelets" if episode["trigger"] == "both" else COUNTS[episode["trigger"]],
-        "Lowest ANC, cells/µL": nadir(episode, "anc"),
-        "Lowest platelets, cells/µL": nadir(episode, "platelets"),
-        "Days below hold": clock(episode, "days_below"),
-        "Days to recovery": clock(episode, "days_to_recovery"),
-        "Dose at onset": shared.number(episode["dose_at_onset_mg"], unit),
-        "Cause": episode["cause"],
-    }
-
-
-def nadir(episode: dict, analyte: str) -> str:
-    return shared.number(episode[f"{analyte}_nadir"], "", episode[f"{analyte}_nadir_comparator"])
-
-
-def clock(episode: dict, name: str) -> str:
-    """Days as observed; where the gaps between the counts leave it open, from the shortest possible on."""
-    least, most = episode[f"{name}_shortest"], episode[name]
-    is_exact = shared.is_missing(least) or least == most
-    return shared.number(most) if is_exact else f"{shared.number(least)} to {shared.number(most)}"
 
 
 def draw_numbers(patient: Patient, set_aside: pd.DataFrame) -> None:
@@ -340,15 +207,13 @@ def draw_numbers(patient: Patient, set_aside: pd.DataFrame) -> None:
     with st.expander(f"Events: {shared.counted(len(patient.events), 'row')}"):
         st.dataframe(event_table(patient.events), hide_index=True, placeholder=shared.NONE, alt="All events")
     if len(set_aside):
-        with st.expander(f"Set aside: {shared.counted(len(set_aside), 'row')} of this patient, never used"):
-            shown = set_aside[["kind", "source", "reason", "raw_record"]]
-            shown.columns = ["Kind", "Source", "Reason", "Record"]
-            st.dataframe(
-                shown,
-                hide_index=True,
-                placeholder=shared.NONE,
-                alt="Rows of this patient that were set aside",
-            )
+        with st.expander(f"Set aside: {how_many(set_aside)} of this patient, never used"):
+            shared.draw_rejected(set_aside)
+
+
+def how_many(set_aside: pd.DataFrame) -> str:
+    """`3 rows`; no more are read than `MOST_ROWS`."""
+    return f"{'at least ' if len(set_aside) == MOST_ROWS else ''}{shared.counted(len(set_aside), 'row')}"
 
 
 def count_table(counts: pd.DataFrame) -> Styler:
@@ -401,23 +266,6 @@ def event_table(events: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def draw_sources(sources: pd.DataFrame) -> None:
-    """What the protocols rest on, in the sources' words; what could not be read is marked."""
-    if sources.empty:
-        return
-    st.subheader("Sources", anchor=False)
-    for protocol, cited in sources.groupby("protocol"):
-        items = "".join(f"<li>{source_words(source)}</li>" for source in cited.to_dict("records"))
-        st.html(f"<div><strong>{safe(protocol)}</strong><ul>{items}</ul></div>")
-
-
-def source_words(source: dict) -> str:
-    told = ", ".join(safe(source[part]) for part in ("section", "revised") if safe(source[part]))
-    verified = "" if source["verified"] else " <strong>Not verified.</strong>"
-    cited = ". ".join(part for part in (link(source["url"], source["title"]), told) if part)
-    return f"{cited}.{verified}{quote(source['quote'])}"
-
-
 def draw_patient(patient: Patient, as_of: date, set_aside: pd.DataFrame) -> None:
     draw_figure(patient, as_of)
     draw_why(patient)
@@ -426,35 +274,54 @@ def draw_patient(patient: Patient, as_of: date, set_aside: pd.DataFrame) -> None
     draw_sources(patient.sources)
 
 
+def draw_set_aside_line(set_aside: pd.DataFrame, *, is_another_day: bool) -> None:
+    """Beside the recommendation: what it may have missed. A row that was set aside has no day of its own."""
+    if set_aside.empty:
+        return
+    is_one = len(set_aside) == 1
+    whole = f" {'It is' if is_one else 'They are'} of the whole file, whatever day is shown." if is_another_day else ""
+    st.markdown(
+        f":material/error: {how_many(set_aside)} of this patient {'was' if is_one else 'were'} set aside and "
+        f"{'is' if is_one else 'are'} not read.{whole}"
+    )
+
+
+def draw_unreadable_day(asked: str | None, about: About, as_of: date) -> None:
+    """Say so where the address asked for a day that there is not."""
+    if asked and not shared.is_day_of(asked, about):
+        first, last = (shared.day(end) for end in shared.span(about))
+        st.warning(
+            f"“{shared.plain(asked)}” is not a day (YYYY-MM-DD) from {first} to {last}. "
+            f"This is {shared.day(as_of)}."
+        )
+
+
 def main() -> None:
     store = shared.open_store()
     source = store.path, shared.sites()
     patient_id = st.query_params.get("patient", "").strip()
-    if not patient_id:
-        find_patient(source)
-        return
-    unreadable = st.query_params.get("as_of")
+    asked = st.query_params.get("as_of")
     top, side = st.columns([5, 1])
     with side:
         as_of = shared.day_picker(store)
-        st.button("Another patient", on_click=show_patient, args=(None,))
-    patient = read_patient(*source, as_of, patient_id)
+        if patient_id:
+            st.button("Another patient", on_click=show_patient, args=(None,))
     with top:
-        if unreadable and not shared.is_day_until(unreadable, store.about.as_of):
-            st.warning(
-                f"“{shared.plain(unreadable)}” is not a day (YYYY-MM-DD) up to the last of the data. "
-                f"This is {shared.day(as_of)}."
-            )
+        draw_unreadable_day(asked, store.about, as_of)
         shared.replay_banner(store, as_of)
+        if not patient_id:
+            find_patient(source, as_of)
+            return
+        shared.draw_reported_later(*source, as_of, whose=" (of all patients)")
+        patient = read_patient(*source, as_of, patient_id)
         if patient is None:
             st.error(f"There is no patient “{shared.plain(patient_id)}” here, or not one that you may see.")
             return
+        set_aside = read_set_aside(*source, patient_id)
         st.html(identity(patient.about, as_of))
         draw_courses(patient.worklist)
-    set_aside = read_set_aside(*source)
-    if len(set_aside) >= MOST_ROWS:
-        st.caption(f"Only the first {MOST_ROWS:,} rows that were set aside were searched for this patient.")
-    draw_patient(patient, as_of, set_aside[set_aside["patient_id"].eq(patient_id)])
+        draw_set_aside_line(set_aside, is_another_day=as_of != store.about.as_of)
+    draw_patient(patient, as_of, set_aside)
 
 
 shared.only_within_dashboard()

@@ -305,6 +305,18 @@ def test_thresholds_are_lines_only_where_they_differ_from_the_bands(treated):
     assert "Resume at least 750<br>(not verified)" in words(patient_figure(treated, AS_OF))
 
 
+def test_thresholds_that_are_not_verified_are_marked_also_where_a_band_ends():
+    protocol = ["dasatinib-advanced-us", "anc", "<", 500.0, ">=", 1000.0, False, "not read"]
+    course = ["SIM-001", "dasatinib", "dasatinib-advanced-us", "mg"]
+    figure = patient_figure(patient(thresholds=[protocol], worklist=[course]), AS_OF)
+    assert {
+        "Below 500",
+        "Hold below 500<br>(not verified)",
+        "500 to 1,000",
+        "Resume at least 1,000<br>(not verified)",
+    } <= set(words(figure))
+
+
 def test_labels_at_the_edge_never_touch():
     protocol = ["mercaptopurine-anc", "anc", "<", 600.0, ">=", 750.0, True, None]
     high = patient([count("anc", "2026-03-01", 30_000)], thresholds=[protocol])

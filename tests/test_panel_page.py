@@ -1,10 +1,12 @@
 """The panel, drawn from a small published database: what a reader sees, and what bad input gives."""
 
 import tomllib
+from datetime import date
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from leuko.facts import read_rows
 from leuko.publish import load_csv
 from leuko.store import Filters, Store
 from pages.common import shared
@@ -34,6 +36,7 @@ P2,Bram Ostrandi,1981-03-09,male,East,Dr Dumail,CML
 P3,Chiara *Imarov*,1982-03-09,female,North,Dr Adeyn,CML
 P4,Deniz Lorwen,1983-03-09,male,North,Dr Brask,ALL
 """
+TONES = {row["tone"] for row in read_rows("statuses")}
 ORIGIN = {"title": "A small ward", "simulated": True, "note": "Nobody is real."}
 
 
@@ -147,9 +150,96 @@ def test_an_earlier_day_shows_what_was_known_then_and_says_so(open_panel):
     app = open_panel(as_of="2026-02-28")
     assert "This is 28 February 2026" in said(app)
     assert app.subheader[0].value.startswith("0 patients need a hold")
-    next(button for button in app.button if button.label == "Show the last day").click().run()
+    assert "2 days before 2 March 2026" in said(app)
+    next(button for button in app.button if button.label == "Show 2 March 2026").click().run()
     assert "as_of" not in app.query_params
     assert app.subheader[0].value.startswith("2 patients need a hold")
+
+
+def test_rows_set_aside_are_those_of_the_whole_file_on_whatever_day(open_panel):
+    assert open_panel(as_of="2026-02-28").expander[0].label.startswith("1 row was set aside in the whole file: ")
+
+
+LATE_LABS = """patient_id,analyte,value,unit,collected_at,reported_at
+P1,anc,3200,cells/uL,2026-02-20T08:00,
+P1,anc,430,cells/uL,2026-03-02T08:00,2026-03-04T08:00
+"""
+
+
+@pytest.fixture
+def open_late(tmp_path, monkeypatch):
+    """`open_late(labs)` is the dashboard on a file of the day before its last result was reported."""
+
+    def prepare(labs=LATE_LABS) -> AppTest:
+        files = {"labs": labs, "exposures": EXPOSURES.split("P2")[0]}
+        for name, text in files.items():
+            (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
+        paths = {name: tmp_path / f"{name}.csv" for name in files}
+        load_csv(tmp_path / "late.duckdb", **paths, as_of=date(2026, 3, 3))
+        monkeypatch.setenv("LEUKO_DB", str(tmp_path / "late.duckdb"))
+        return AppTest.from_file(ROOT / "dashboard.py", default_timeout=30)
+
+    return prepare
+
+
+@pytest.fixture
+def late(open_late):
+    return open_late()
+
+
+def test_results_reported_after_the_day_shown_are_told(late):
+    assert "1 result collected by this day was reported later and is not read here." in said(late.run())
+    assert late.subheader[0].value.startswith("0 patients need a hold")
+
+
+def test_days_up_to_the_last_report_can_be_shown(late):
+    late.query_params["as_of"] = "2026-03-04"
+    words = said(late.run())
+    assert not late.exception
+    assert late.subheader[0].value.startswith("1 patient needs a hold")
+    assert "reported later" not in words
+    assert "This is 4 March 2026**, 1 day after 3 March 2026" in words
+
+
+@pytest.mark.parametrize("day", ["2026-02-19", "2026-03-05", "1900-01-01", "20260304x"])
+def test_days_outside_the_data_are_not_known(late, day):
+    late.query_params["as_of"] = day
+    assert f"As of “{day}”" in said(late.run()).replace("\\", "")
+    assert not late.exception
+
+
+def test_results_dated_in_the_future_are_flagged_in_the_header(open_panel, open_late):
+    assert "in the future" not in said(open_panel())
+    slip = "P1,anc,3200,cells/uL,2199-02-20T08:00,2026-02-20T09:00\n"
+    assert "1 result is dated in the future." in said(open_late(LATE_LABS + slip).run())
+
+
+def test_the_header_names_the_load_and_the_protocols(open_panel, database):
+    store = Store(database)
+    assert f"load 1 · protocols {store.about.protocols_version}" in said(open_panel())
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("days", "written"), [(1.0, "1 day"), (0.0, "0 days"), (1200.0, "1,200 days"), (float("nan"), "–")]
+)
+def test_one_day_is_one_day(days, written):
+    assert shared.days(days) == written
+
+
+@pytest.mark.parametrize(
+    ("words", "length", "cut"),
+    [
+        ("Hold dasatinib: ANC 430 is below 500.", 37, "Hold dasatinib: ANC 430 is below 500."),
+        ("Hold dasatinib: ANC 430 on 2 March 2026 is below 500.", 38, "Hold dasatinib …"),
+        ("Go on with dasatinib and watch the counts", 20, "Go on with …"),
+        ("Review the drug (lowest measured 20,000) and ask", 38, "Review the drug …"),
+        ("Review the drug (lowest measured 20,000) and ask", 46, "Review the drug (lowest measured 20,000) and …"),
+    ],
+)
+def test_a_long_sentence_is_never_cut_in_a_number_or_a_bracket(words, length, cut):
+    assert shared.cut_short(words, length) == cut
+    assert len(cut) <= length
 
 
 def test_nothing_found_says_which_filter_leaves_nothing(open_panel):
@@ -197,7 +287,7 @@ def test_what_cannot_be_told_is_never_green(view):
     """Green stands for nothing to do; what cannot be told has a tone of its own."""
     statuses = view.statuses(Filters()).set_index("status")["tone"]
     assert set(statuses[["no_result", "cannot_tell", "overdue", "no_protocol"]]) == {"unknown"}
-    assert set(statuses) == set(shared.TONES["light"]) == set(shared.TONES["dark"])
+    assert set(statuses) == TONES
 
 
 def luminance(colour):
@@ -216,7 +306,7 @@ def contrast(one, other):
 @pytest.mark.parametrize("surface", ["backgroundColor", "secondaryBackgroundColor"])
 def test_every_tone_can_be_read_on_both_surfaces(theme, surface):
     background = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())["theme"][theme][surface]
-    for tone in shared.TONES[theme]:
+    for tone in TONES:
         assert contrast(shared.tone_colour(tone, theme), background) >= 4.5, tone
 
 

@@ -1,6 +1,7 @@
 """The patient's page, drawn from a small published database: what must be on it, and what bad input gives."""
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -20,10 +21,15 @@ P1,platelets,90,10*9/L,,2026-03-09T08:00,,final
 P1,anc,0.9,,,2026-03-10T08:00,,final
 P2,anc,2.1,10*9/L,,2026-03-22T08:00,,final
 P3,anc,2.1,10*9/L,,2026-03-01T08:00,,final
+P4,anc,0.4,10*9/L,,2026-02-02T08:00,,final
+P4,platelets,90,10*9/L,,2026-02-02T08:00,,final
+P4,anc,1.4,10*9/L,,2026-02-06T08:00,,final
+P5,anc,1.9,10*9/L,,2026-03-21T08:00,2026-03-24T08:00,final
 """
 EXPOSURES = """patient_id,drug,setting,dose_mg,dose_unit,start_on,end_on,end_reason
 P1,dasatinib,,100,mg,2026-01-02,,
 P3,dasatinib,dasatinib-advanced-us,140,mg,2026-01-02,,
+P4,dasatinib,dasatinib-cp-us,70,mg,2026-01-02,,
 """
 PATIENTS = """patient_id,name,birth_date,sex,site,clinician,diagnosis,left_on
 P1,Ada *Haldanito* <b>,1980-03-09,female,East,Dr Corvane,"CML, chronic phase",
@@ -40,7 +46,7 @@ def database(tmp_path_factory):
     files = {"labs": LABS, "exposures": EXPOSURES, "patients": PATIENTS, "events": EVENTS}
     for name, text in files.items():
         (folder / f"{name}.csv").write_text(text, encoding="utf-8")
-    load_csv(folder / "small.duckdb", **{name: folder / f"{name}.csv" for name in files})
+    load_csv(folder / "small.duckdb", **{name: folder / f"{name}.csv" for name in files}, as_of=date(2026, 3, 22))
     return folder / "small.duckdb"
 
 
@@ -101,7 +107,10 @@ def test_every_condition_says_what_was_found_and_whether_it_holds(draw):
 
 def test_what_is_not_verified_is_marked(draw):
     shown = html_of(draw(patient="P3"))
-    assert "Not verified: the thresholds of ANC and platelets." in shown
+    for analyte in ("ANC", "platelets"):
+        thresholds = shown.split(f"<li>Thresholds of {analyte}: ")[1].split("</li>")[0]
+        assert thresholds.startswith("Below ")
+        assert thresholds.endswith("<strong>Not verified.</strong>")
     assert "<strong>Not verified.</strong>" in shown
 
 
@@ -109,6 +118,35 @@ def test_links_lead_only_to_the_web(draw):
     shown = html_of(draw(patient="P1"))
     addresses = [piece.split('"')[0] for piece in shown.split('href="')[1:]]
     assert addresses and all(address.startswith(("http://", "https://")) for address in addresses)
+
+
+def test_every_clause_names_its_source_with_a_link_where_it_has_an_address(draw):
+    shown = html_of(draw(patient="P4"))
+    for address in ("https://www.drugs.com/dosage/dasatinib.html", "http://preview-www.nature.com/"):
+        assert address in shown.split("Episodes")[0]
+    assert ">www.drugs.com</a></td>" in shown
+    assert '>www.sprycel-hcp.com</a></li>' in shown
+
+
+def test_a_quote_stands_under_its_own_title_and_section(draw):
+    shown = html_of(draw(patient="P4")).split("Clause 4 decides.")[1].split("</ul>")[0]
+    assert shown.count("<blockquote") == 3
+    for piece in shown.split("<blockquote")[:-1]:
+        assert "Dasatinib dosage, drugs.com</a>. Dose adjustments, chronic phase CML" in piece.rpartition("<li>")[2]
+    assert "What this protocol quotes from that source:" in shown
+
+
+def test_the_first_dose_stands_beside_that_of_the_table(draw):
+    assert "first dose 100 mg (the table starts at 100 mg)" in html_of(draw(patient="P1"))
+    assert "first dose 70 mg (the table starts at 100 mg)" in html_of(draw(patient="P4"))
+
+
+def test_rows_set_aside_are_told_beside_the_recommendation(draw):
+    line = "1 row of this patient was set aside and is not read."
+    assert any(words.value.endswith(line) for words in draw(patient="P1").markdown)
+    past = "1 row of this patient was set aside and is not read. It is of the whole file, whatever day is shown."
+    assert any(words.value.endswith(past) for words in draw(patient="P1", as_of="2026-03-09").markdown)
+    assert not any("set aside" in words.value for words in draw(patient="P3").markdown)
 
 
 def test_scale_is_in_the_address(draw):
@@ -133,9 +171,22 @@ def test_a_past_day_shows_what_was_known_then(draw):
 
 
 def test_a_day_before_anything_was_known(draw):
-    app = draw(patient="P1", as_of="2020-01-01")
+    app = draw(patient="P2", as_of="2026-02-01")
     assert any("nothing was known" in notice.value for notice in app.info)
     assert figure_of(app)["layout"]["shapes"]
+
+
+@pytest.mark.parametrize("day", ["2020-01-01", "2026-03-25"])
+def test_a_day_outside_the_data_is_told_and_not_shown(draw, day):
+    app = draw(patient="P1", as_of=day)
+    assert any("from 5 January 2026 to 24 March 2026" in warning.value for warning in app.warning)
+    assert "Hold dasatinib" in html_of(app)
+
+
+def test_results_still_on_their_way_on_the_day_shown_are_told(draw):
+    line = "1 result (of all patients) collected by this day was reported later and is not read here."
+    assert any(words.value.endswith(line) for words in draw(patient="P1").markdown)
+    assert not any(words.value.endswith(line) for words in draw(patient="P1", as_of="2026-03-24").markdown)
 
 
 def test_a_patient_without_a_course_has_a_page(draw):
@@ -156,6 +207,22 @@ def test_a_patient_is_found_by_name_or_id(draw):
     app.button[0].click().run()
     assert not app.exception
     assert "Hold dasatinib" in html_of(app)
+
+
+def test_a_search_shows_the_status_of_the_day(draw):
+    for day, status in (("2026-01-20", "Continue"), ("2026-03-09", "Hold")):
+        app = draw(as_of=day)
+        app.text_input[0].input("P1").run()
+        assert not app.exception
+        (found,) = [button for button in app.button if button.key == "open_P1"]
+        assert status in found.label
+
+
+def test_a_search_says_how_many_more_there_are(draw, monkeypatch):
+    monkeypatch.setattr("leuko.store.View.patients", lambda self, filters: 1204)
+    app = draw()
+    app.text_input[0].input("p").run()
+    assert any("most urgent of 1,204 patients" in caption.value for caption in app.caption)
 
 
 def test_a_search_that_finds_nobody_says_so(draw):

@@ -27,14 +27,18 @@ def quote(words: object) -> str:
     return f'<blockquote style="{look}">{safe(words)}</blockquote>' if safe(words) else ""
 
 
-def table(rows: list[dict], numbers: tuple[str, ...]) -> str:
-    """A small table that a screen reader can walk; the columns in `numbers` stand to the right."""
+def table(rows: list[dict], numbers: tuple[str, ...], ready: tuple[str, ...] = ()) -> str:
+    """A small table that a screen reader can walk.
+
+    The columns in `numbers` stand to the right; those in `ready` are HTML already, all others text.
+    """
     sides = {name: "right" if name in numbers else "left" for name in rows[0]}
     head = "".join(CELL.format("th", side, safe(name)) for name, side in sides.items())
-    body = "".join(f"<tr>{_cells(row, sides)}</tr>" for row in rows)
+    body = "".join(f"<tr>{_cells(row, sides, ready)}</tr>" for row in rows)
     inner = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
     return f'<div style="overflow-x:auto"><table>{inner}</table></div>'
 
 
-def _cells(row: dict, sides: dict[str, str]) -> str:
-    return "".join(CELL.format("td", sides[name], safe(value) or shared.NONE) for name, value in row.items())
+def _cells(row: dict, sides: dict[str, str], ready: tuple[str, ...]) -> str:
+    pieces = {name: value if name in ready else safe(value) for name, value in row.items()}
+    return "".join(CELL.format("td", sides[name], piece or shared.NONE) for name, piece in pieces.items())

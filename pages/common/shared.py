@@ -1,7 +1,7 @@
 """What every page shares: the open database, whose patients may be seen, colours, numbers and days.
 
 The vocabulary of the worklist (word, icon and tone of a status) comes with the store's frames from
-`leuko/statuses.csv`; here each tone gets its colour, once, for both themes.
+`leuko/statuses.csv`, the colour of a tone from the palette of the figures.
 """
 
 import os
@@ -9,37 +9,18 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from textwrap import shorten
 
 import pandas as pd
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from leuko.store import Store
+from leuko.figures.palette import PALETTE
+from leuko.store import About, Store
 from pages.common import address
 
 DATABASE = "data/leuko.duckdb"
-FIRST_DAY = date(1900, 1, 1)  # that can be looked at; before the first result there is simply nothing
 NONE = "–"  # what stands where there is no value
-
-# As text on both backgrounds of each theme the contrast is at least 4.5 (a test holds that).
-TONES = {
-    "light": {
-        "danger": "#b3261e",
-        "act": "#8a4b00",
-        "unknown": "#6a4c9c",
-        "ready": "#1d5c9e",
-        "wait": "#51606f",
-        "calm": "#476152",
-    },
-    "dark": {
-        "danger": "#ff8f85",
-        "act": "#efb35f",
-        "unknown": "#c3adf0",
-        "ready": "#86bdf2",
-        "wait": "#a9b6c3",
-        "calm": "#9dbca7",
-    },
-}
 
 
 def only_within_dashboard() -> None:
@@ -82,7 +63,12 @@ def theme() -> str:
 
 def tone_colour(tone: str, theme: str) -> str:
     """The colour of a tone of `leuko/statuses.csv` as #rrggbb, readable as text in that theme."""
-    return TONES[theme][tone]
+    return PALETTE[theme][tone]
+
+
+def days(how_many: float | None) -> str:
+    """`1 day`, `12 days`; `–` where it is not known."""
+    return NONE if is_missing(how_many) else counted(int(how_many), "day")
 
 
 def is_missing(value: object) -> bool:
@@ -118,51 +104,100 @@ def counted(how_many: int, one: str, many: str = "") -> str:
     return f"{how_many:,} {one if how_many == 1 else many or one + 's'}"
 
 
-def is_day_until(text: str, last: date) -> bool:
-    """Whether `text` is a day written YYYY-MM-DD and not after the last day of the data."""
+def cut_short(words: str, length: int) -> str:
+    """At most `length` characters of a sentence, then `…`; never cut within brackets, nor beside a number.
+
+    So no count loses its unit or the remark behind it, and no day its year.
+    """
+    if len(words) <= length:
+        return words
+    ends = [
+        place.start()
+        for place in re.finditer(r"(?<!\d) (?!\d)", words[: length - 1])
+        if words.count("(", 0, place.start()) == words.count(")", 0, place.start())
+    ]
+    return f"{words[: ends[-1]].rstrip(' ,;:')} …" if ends else shorten(words, length, placeholder=" …")
+
+
+def span(about: About) -> tuple[date, date]:
+    """The first and the last day that can be looked at: before and after, there is nothing new to see."""
+    return min(about.first_day or about.as_of, about.as_of), max(about.last_on or about.as_of, about.as_of)
+
+
+def is_day_of(text: str, about: About) -> bool:
+    """Whether `text` is a day written YYYY-MM-DD and from the first to the last day of the data."""
+    first, last = span(about)
     try:
-        return FIRST_DAY <= date.fromisoformat(text) <= last
+        return first <= date.fromisoformat(text) <= last
     except ValueError:
         return False
 
 
-def days_in(said: list[str], last: date) -> Iterator[date]:
-    return (date.fromisoformat(text) for text in said if is_day_until(text, last))
+def days_in(said: list[str], about: About) -> Iterator[date]:
+    return (date.fromisoformat(text) for text in said if is_day_of(text, about))
 
 
 def day_picker(store: Store) -> date:
-    """The day that a page shows, in the address as `as_of=YYYY-MM-DD`; without it, the last day of the data.
+    """The day that a page shows, in the address as `as_of=YYYY-MM-DD`; without it, the day of the file.
 
-    Every page has this same one, so that the day goes along from the panel to a patient and back.
+    Every page has this same one, so that the day goes along from the panel to a patient and back. Results may be
+    dated or reported after the day of the file, so later days can be chosen too.
     """
-    last = store.about.as_of
-    address.take("as_of", lambda said: next(days_in(said, last), last))
+    about = store.about
+    first, last = span(about)
+    address.take("as_of", lambda said: next(days_in(said, about), about.as_of))
     chosen = st.date_input(
         "As of",
-        min_value=FIRST_DAY,
+        min_value=first,
         max_value=last,
         format="YYYY-MM-DD",
         key="as_of",
         help="Shows what was known on that day: only results reported by then.",
     )
-    as_of = chosen or last
-    address.put("as_of", [] if as_of == last else [as_of.isoformat()])
+    as_of = chosen or about.as_of
+    address.put("as_of", [] if as_of == about.as_of else [as_of.isoformat()])
     return as_of
 
 
 def replay_banner(store: Store, as_of: date) -> None:
-    """Where an earlier day is shown, say so in words and give the way back."""
-    last = store.about.as_of
-    if as_of == last:
+    """Where another day than that of the file is shown, say so in words and give the way back."""
+    usual = store.about.as_of
+    if as_of == usual:
         return
+    apart = counted(abs((as_of - usual).days), "day")
+    side = "before" if as_of < usual else "after"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.info(
-            f"**This is {day(as_of)}**, with only what had been reported by then. "
-            f"The data go on to {day(last)}.",
+            f"**This is {day(as_of)}**, {apart} {side} {day(usual)}, the day of this data file. "
+            "Only what had been reported by then is read.",
             icon=":material/history:",
         )
-        st.button("Show the last day", on_click=_show_day, args=(last,))
+        st.button(f"Show {day(usual)}", on_click=_show_day, args=(usual,))
 
 
 def _show_day(as_of: date) -> None:
     st.session_state["as_of"] = as_of
+
+
+@st.cache_data(show_spinner=False, max_entries=100)
+def read_reported_later(path: str, sites: tuple[str, ...] | None, as_of: date) -> int:
+    """How many results were collected by that day but reported after it."""
+    return store_at(path).view(sites, as_of).reported_later()
+
+
+def draw_reported_later(path: str, sites: tuple[str, ...] | None, as_of: date, whose: str = "") -> None:
+    """Say where results were on their way on the day shown; `whose`: in words, whose results are counted."""
+    results = read_reported_later(path, sites, as_of)
+    if results:
+        verbs = ("was", "is") if results == 1 else ("were", "are")
+        st.markdown(
+            f":material/schedule: {counted(results, 'result')}{whose} collected by this day {verbs[0]} reported "
+            f"later and {verbs[1]} not read here."
+        )
+
+
+def draw_rejected(rows: pd.DataFrame) -> None:
+    """Input rows that were set aside, as they came, each with its reason."""
+    shown = rows[["kind", "source", "reason", "raw_record"]]
+    shown.columns = ["Kind", "Source", "Reason", "Record"]
+    st.dataframe(shown, hide_index=True, placeholder=NONE, alt="The rows that were set aside")
