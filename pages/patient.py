@@ -24,9 +24,10 @@ CERTAINTY = {
     "firm": "Firm: the gaps between the counts leave nothing open.",
     "sparse": "Sparse: the counts lie days apart; at the clocks' shortest another clause would decide.",
 }
-# On a narrow screen the figure keeps the width that its labels need and is moved sideways.
+# On a narrow screen the figure keeps the width that its labels need and is moved sideways; it opens at its right end,
+# where the newest counts are.
 NARROW = (
-    "<style>.st-key-figure { overflow-x: auto; } "
+    "<style>.st-key-figure { overflow-x: auto; direction: rtl; } .st-key-figure > * { direction: ltr; } "
     ".st-key-figure [data-testid=stElementContainer] { min-width: 760px; }</style>"
 )
 TOOLBAR = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}

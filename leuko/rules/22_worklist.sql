@@ -129,7 +129,11 @@ course_rows AS (
                 'The next count was due on ' || day_words(judged.next_lab_due_on)
                 || unverified_words(judged.interval_verified) || '; the last is ' || course_anc.words || '.'
             WHEN judged.status = 'watch' THEN 'Not low enough to hold, but ' || short_words.words
-            ELSE course_anc.words || ', ' || date_diff('day', judged.course_anc_on, $as_of) || ' days before; no episode is open.'
+            ELSE course_anc.words
+                || CASE date_diff('day', judged.course_anc_on, $as_of)
+                    WHEN 0 THEN '' WHEN 1 THEN ', the day before'
+                    ELSE ', ' || date_diff('day', judged.course_anc_on, $as_of) || ' days before' END
+                || '; no episode is open.'
         END
         || CASE WHEN judged.status IN ('watch', 'continue') AND judged.next_lab_due_on IS NULL
             THEN ' The protocol gives no day for the next count.' ELSE '' END
