@@ -16,7 +16,7 @@ from pages.common import address, shared
 
 PER_PAGE = 50
 ROW_HEIGHT = 66  # pixels: Streamlit wraps text only in rows of more than 64
-TO_DO_LENGTH = 140  # characters that fit in three lines; the patient's page has the rest
+TO_DO_LENGTH = 132  # characters that fit in three lines; the patient's page has the rest
 TABLE_HEIGHT = 640
 CHOSEN = {"site": "Site", "clinician": "Clinician", "drug": "Drug", "status": "Status"}
 UNRECORDED = "not recorded"
@@ -160,17 +160,17 @@ def columns() -> dict:
     line = shared.tone_colour("wait", shared.theme())
     return {
         "Status": text(width=110),
-        "Patient": text(width=115),
-        "What to do": text(width=330),
-        "Since": text(width=88),
-        "Days": figure(width=72),
-        "Drug": text(width=112),
-        "Dose now": figure(width=78),
-        "Last ANC": figure("ANC, cells/µL", width=100, help="The last ANC of the patient"),
-        "Drawn on": text(width=88),
-        "Last 12 ANC": st.column_config.LineChartColumn(width=82, y_min=0, color=line),
+        "Patient": text(width=105),
+        "What to do": text(width=309),
+        "Since": text(width=82),
+        "Days": figure(width=88),
+        "Drug": text(width=114),
+        "Dose now": figure(width=122),
+        "Last ANC": figure("ANC, cells/µL", width=98, help="The last ANC of the patient"),
+        "Drawn on": text(width=82),
+        "Last 12 ANC": st.column_config.LineChartColumn("Trend", width=62, y_min=0, color=line, help="The last 12 ANC"),
         "Certainty": text(width=72, help="firm: the days between counts leave nothing open; sparse: they do"),
-        "Site, clinician": text(width=100),
+        "Site, clinician": text(width=98),
     }
 
 

@@ -1,5 +1,6 @@
 """The panel, drawn from a small published database: what a reader sees, and what bad input gives."""
 
+import json
 import tomllib
 from datetime import date
 
@@ -324,3 +325,13 @@ def test_every_tone_can_be_read_on_both_surfaces(theme, surface):
 )
 def test_numbers_are_written_as_they_are_and_never_rounded_over_a_threshold(value, unit, sign, written):
     assert shared.number(value, unit, sign) == written
+
+
+@pytest.mark.parametrize(
+    ("column", "widest"), [("Dose now", "134.31 mg/m2"), ("Last ANC", "499.999999"), ("Days", "1,200 days")]
+)
+def test_no_number_of_the_worklist_loses_its_first_digits(open_panel, column, widest):
+    # a number too wide for its column is cut on the left: 34.31 would be read as 4.31
+    widths = json.loads(open_panel().dataframe[0].proto.columns)
+    letter, padding = 7, 18  # pixels
+    assert widths[column]["width"] >= letter * len(widest) + padding
