@@ -100,7 +100,12 @@ def finish(con: duckdb.DuckDBPyConnection, number: int, as_of: date | None, orig
             "number": number,
         },
     )
-    con.execute(f"CREATE VIEW draws AS {QUERIES['draws']}")
+    con.execute(
+        f"""CREATE VIEW draws AS
+        WITH known_labs AS (
+            FROM labs WHERE CAST(greatest(collected_at, reported_at) AS DATE) <= (SELECT as_of FROM about)
+        ), results_used AS ({QUERIES['results_used']}) {QUERIES['draws']}"""
+    )
     counted = con.execute("SELECT (SELECT count(*) FROM rejected) + (SELECT count(*) FROM unmatched)")
     return counted.fetchall()[0][0]
 

@@ -250,16 +250,13 @@ class View:
                     "(SELECT protocol FROM worklist WHERE patient_id = $patient) ORDER BY ALL"
                 )
 
-            counts = f"WITH results_used AS ({QUERIES['results_used']}) {QUERIES['counts']}"
             return Patient(
                 about=about,
                 worklist=cursor.execute(
                     f"FROM ({QUERIES['listed']}) WHERE patient_id = $patient ORDER BY {URGENT_FIRST}",
                     {"sites": sites_parameter(self.sites), "patient": patient_id},
                 ).df(),
-                counts=cursor.execute(
-                    counts, {"patients": [patient_id], "after": self.as_of + timedelta(days=1)}
-                ).df(),
+                counts=self._results_used(cursor, QUERIES["counts"], [patient_id]),
                 doses=read(
                     """SELECT
                         drug, setting, protocol, dose_mg, dose_unit, start_on,
@@ -305,10 +302,16 @@ class View:
 
     def _recent_anc(self, patients: list[str]) -> pandas.DataFrame:
         with self.store.cursor() as cursor:
-            return cursor.execute(
-                f"WITH results_used AS ({QUERIES['results_used']}) SELECT * FROM ({QUERIES['recent_anc']})",
-                {"patients": patients, "after": self.as_of + timedelta(days=1)},
-            ).df()
+            return self._results_used(cursor, f"FROM ({QUERIES['recent_anc']})", patients)
+
+    def _results_used(
+        self, cursor: duckdb.DuckDBPyConnection, query: str, patients: list[str]
+    ) -> pandas.DataFrame:
+        """A query over `results_used`: every version of these patients' results, and which of them is read."""
+        return cursor.execute(
+            f"WITH known_labs AS ({QUERIES['known_labs']}), results_used AS ({QUERIES['results_used']}) {query}",
+            {"patients": patients, "after": self.as_of + timedelta(days=1)},
+        ).df()
 
     def _number(self, query: str, filters: Filters) -> int:
         return int(self._read(query, filters).iat[0, 0])

@@ -7,6 +7,7 @@ starting dose; else ANC below 500 for more than 7 days: reduce to the next level
 
 from datetime import date, datetime, time, timedelta
 
+import pandas
 import pytest
 from hypothesis import given, settings
 
@@ -651,7 +652,6 @@ def test_a_seed_always_gives_the_same_cohort_and_its_protocols_can_be_written():
 
 def test_rows_compare_across_libraries():
     # A frame's Timestamp, NaT, NaN and whole floats are the oracle's date, None and numbers.
-    pandas = pytest.importorskip("pandas")
     answer = ask(9, [anc(0, 400), anc(8, 1000)])
     frame = pandas.DataFrame(answer.recommendations)
     frame["decided_on"] = pandas.to_datetime(frame["decided_on"])

@@ -1,6 +1,7 @@
--- Every version of every result known on the day asked, and whether it is the one the rule reads: the version reported
--- last (at a tie the lowest), unless that was a withdrawal, and no derived ANC where the laboratory reported one.
-WITH known AS (
+-- Every version of the results in `known_labs`, which the caller names (those known on a day), and whether it is the one
+-- the rule reads: the version reported last (at a tie the lowest), unless that was a withdrawal, and no derived ANC
+-- where the laboratory reported one.
+WITH versions AS (
     SELECT
         *, CAST(collected_at AS DATE) AS drawn_on,
         row_number() OVER (
@@ -9,12 +10,11 @@ WITH known AS (
                 reported_at DESC, value IS NULL OR status IN ('entered-in-error', 'cancelled'), value,
                 coalesce(comparator, '') = '>', coalesce(comparator, '') = ''
         ) = 1 AS latest
-    FROM labs
-    WHERE patient_id IN (SELECT unnest($patients)) AND collected_at < $after AND reported_at < $after
+    FROM known_labs
 ),
 
 standing AS (
-    SELECT *, latest AND value IS NOT NULL AND status NOT IN ('entered-in-error', 'cancelled') AS stands FROM known
+    SELECT *, latest AND value IS NOT NULL AND status NOT IN ('entered-in-error', 'cancelled') AS stands FROM versions
 )
 
 SELECT

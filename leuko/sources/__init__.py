@@ -82,14 +82,8 @@ def read_csv(con, *, labs, exposures, patients=None, events=None, dose_unit="mg"
     quotes or bytes that are not UTF-8 ends in ``rejected`` with its line number.
     Raises SourceError where a file is missing, unreadable or lacks a required column.
     """
-    _prepare(con)
     files = {"labs": labs, "exposures": exposures, "patients": patients, "events": events}
-    for kind, path in files.items():
-        if path is None:
-            _empty(con, kind)
-        else:
-            _bring_file(con, kind, path)
-    canonical_tables(con, dose_unit=dose_unit)
+    _read(con, files, _bring_file, dose_unit)
 
 
 def read_frames(con, *, labs, exposures, patients=None, events=None, dose_unit="mg"):
@@ -98,13 +92,18 @@ def read_frames(con, *, labs, exposures, patients=None, events=None, dose_unit="
     Numbers, text, dates and timestamps all serve; NaN, None and NaT mean missing. ``patients`` and
     ``events`` may be None. Raises SourceError where a frame lacks a required column.
     """
-    _prepare(con)
     frames = {"labs": labs, "exposures": exposures, "patients": patients, "events": events}
-    for kind, frame in frames.items():
-        if frame is None:
+    _read(con, frames, _bring_frame, dose_unit)
+
+
+def _read(con, given, bring, dose_unit):
+    """Bring what was given of each kind into its raw table, nothing into the others, and build the canonical ones."""
+    _prepare(con)
+    for kind, rows in given.items():
+        if rows is None:
             _empty(con, kind)
         else:
-            _bring_frame(con, kind, frame)
+            bring(con, kind, rows)
     canonical_tables(con, dose_unit=dose_unit)
 
 
