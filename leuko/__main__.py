@@ -15,7 +15,7 @@ import duckdb
 
 from leuko import rules, sources
 from leuko.evaluation import COLUMNS, Result, last_day
-from leuko.protocols import ProtocolError, load_protocols, write_tables
+from leuko.protocols import ProtocolError, described, load_protocols, write_tables
 from leuko.publish import load_csv
 from leuko.sources import SourceError
 from leuko.store import StoreError, open_published
@@ -116,9 +116,7 @@ def run_evaluate(parser: argparse.ArgumentParser, chosen: argparse.Namespace) ->
 
 
 def run_protocols(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
-    for protocol in load_protocols(chosen.protocols):
-        default = ", default" if protocol.default else ""
-        print(f"{protocol.id}: {protocol.drug}, {protocol.setting or 'no setting'}{default}")
+    print("\n\n".join(described(protocol) for protocol in load_protocols(chosen.protocols)))
 
 
 def named_files(chosen: argparse.Namespace) -> dict[str, Path | None]:

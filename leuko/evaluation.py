@@ -20,17 +20,17 @@ COLUMNS = {
     ),
     "recommendations": (
         "patient_id", "drug", "protocol", "episode", "decided_on", "action", "dose_mg", "clause", "certainty",
-        "why",
+        "why", "during",
     ),
     "worklist": (
         "patient_id", "drug", "protocol", "status", "dose_mg", "since", "last_anc", "last_anc_on",
-        "next_lab_due_on", "certainty", "why",
+        "next_lab_due_on", "certainty", "why", "mismatch",
     ),
     "rejected": ("source", "raw_record", "reason", "patient_id", "kind"),
 }
 ORDER = {
     "episodes": "patient_id, drug, protocol, episode",
-    "recommendations": "patient_id, drug, protocol, episode, place",
+    "recommendations": "patient_id, drug, protocol, decided_on, place",
     "worklist": "urgency, since NULLS LAST, patient_id, drug, protocol",
     "rejected": "kind, source",
 }
@@ -53,8 +53,8 @@ OPTIONAL = {
         "occurred_at": "CAST(NULL AS TIMESTAMP)",
     },
     "patients": {
-        "patient_id": "CAST(NULL AS TEXT)", "died_on": "CAST(NULL AS DATE)",
-        "left_on": "CAST(NULL AS DATE)",
+        "patient_id": "CAST(NULL AS TEXT)", "diagnosis": "CAST(NULL AS TEXT)",
+        "duffy_null": "CAST(NULL AS BOOLEAN)", "died_on": "CAST(NULL AS DATE)", "left_on": "CAST(NULL AS DATE)",
     },
 }
 

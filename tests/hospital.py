@@ -18,7 +18,7 @@ SCHEMA = {
     "exposures": "patient_id TEXT, drug TEXT, setting TEXT, dose_mg DOUBLE, dose_unit TEXT, start_on DATE, "
     "end_on DATE, end_reason TEXT",
     "events": "patient_id TEXT, kind TEXT, value TEXT, occurred_at TIMESTAMP",
-    "patients": "patient_id TEXT, site TEXT, died_on DATE, left_on DATE",
+    "patients": "patient_id TEXT, site TEXT, diagnosis TEXT, duffy_null BOOLEAN, died_on DATE, left_on DATE",
 }
 INPUT = {
     "labs": [
@@ -27,7 +27,7 @@ INPUT = {
     ],
     "exposures": ["patient_id", "drug", "setting", "dose_mg", "start_on", "end_on", "end_reason"],
     "events": ["patient_id", "kind", "value", "occurred_at"],
-    "patients": ["patient_id", "died_on", "left_on"],
+    "patients": ["patient_id", "diagnosis", "duffy_null", "died_on", "left_on"],
 }
 UNITS = {"cells/µL": 0, "10*9/L": 3, "K/uL": 3, "10*6/L": 0, "cells/L": -6, "10*4/uL": 4}
 

@@ -28,14 +28,38 @@ Where the text leaves a choice, the choice taken here (the safer one) is:
 11. `no_protocol`: one row a patient, with no drug; counts are the analytes in cells/µL, doses are
     exposures of any amount. A patient with a course gets no such row for another drug.
 12. A course that was over before its first dose (left, then came back) has no last dose: `since` is None.
-13. `[disease_related]` with `verified = false` acts as if verified; the status is `escalate` whatever its
-    action.
+13. `[disease_related]` with `verified = false` acts as if verified. Its `escalate` stands since the onset,
+    any other action since the day of the cause; an action that the table of decisions does not list
+    (`resume`, `check_cause`) is the status itself. `reduce` without a dose stands whatever is given.
 14. The monitoring condition on ANC reads the lowest ANC of the last day with one, with its comparator.
 15. After urgency, wait and patient id, rows stand by drug and protocol; an unknown wait comes last.
+16. `hold` always has dose 0, also from `[disease_related]` and `[treatment_related]`.
+17. The draw of a recovery is outside an episode for `[[during]]`: what is decided on it has no episode
+    number, no cause, and ranks as outside.
+18. Which row of `[[during]]` decides is read draw by draw: the same row begins anew, with a recommendation
+    of its own, where another row or none decided in between, even if its own band was never left.
+19. An onset or a recovery does not end a row of draws on which the same row decides. What began before the
+    onset is not given since the onset: the episode means hold. What began within the episode and decides on
+    the last draw after its recovery stands, since the day it began.
+20. A dose as a level or a step is worked out once, on the draw on which its row begins to decide.
+21. "The dose given is that of the day of the decision": the dose from which that decision counted, that is
+    the one of the last day before where none was given on the day.
+22. A planned off-day is one whose highest dose is 0 and which some exposure of 0 with the reason `planned`
+    covers. The dose given is then that of the last day before it that is no such day, which may be 0.
+23. A fact of `requires` is met by the same words, blanks around them and upper or lower case aside. A
+    default whose `requires` is not met is not taken, also where it is the only default of the drug.
+24. A mismatch changes status and dose; `since` and `certainty` stay those of the status it replaces.
+25. The gap that starts a schedule again lies between two days with a dose, both by `as_of` (or the day the
+    course was over); planned off-days are days without one. Where the last ANC is older than the new start,
+    `until_day` compares with a number below 0. The due day still counts from the last ANC, or from the
+    course's first day.
+26. `first` looks at the last two days with an ANC, each by its lowest.
 """
 
+import re
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 COLUMNS = {
     "episodes": (
@@ -43,11 +67,12 @@ COLUMNS = {
         "platelets_nadir", "days_below", "days_to_recovery", "dose_at_onset_mg", "cause",
     ),
     "recommendations": (
-        "patient_id", "drug", "protocol", "episode", "decided_on", "action", "dose_mg", "clause", "certainty",
+        "patient_id", "drug", "protocol", "episode", "decided_on", "action", "dose_mg", "clause", "during",
+        "certainty",
     ),
     "worklist": (
         "patient_id", "drug", "protocol", "status", "dose_mg", "since", "last_anc", "last_anc_on",
-        "next_lab_due_on", "certainty",
+        "next_lab_due_on", "certainty", "mismatch",
     ),
 }  # fmt: skip
 URGENCY = (
@@ -55,6 +80,7 @@ URGENCY = (
     "overdue", "resume", "keep_holding", "no_protocol", "watch", "continue", "off_drug",
 )  # fmt: skip
 CONDITIONS = ("episode", "days_to_recovery", "days_below", "anc_nadir", "platelets_nadir", "cause")
+ANALYTES = ("anc", "platelets")
 WITHDRAWN = ("entered-in-error", "cancelled")
 CELL_COUNTS = ("anc", "wbc", "platelets", "granulocytes")
 CAUSES = {"disease": "disease", "malignancy": "disease", "treatment": "treatment", "drug": "treatment"}
@@ -111,6 +137,28 @@ class Decision:
     certainty: str
 
 
+@dataclass(frozen=True)
+class Moment:
+    """What is known on a draw: each analyte's last day and lowest count, the episode open after it."""
+
+    day: date
+    carried: dict
+    open_episode: Episode | None
+    episodes_begun: int
+
+
+@dataclass(frozen=True)
+class DrawDecision:
+    """What a row of [[during]] gives on the draw on which it begins to decide; `counted_from` is in mg."""
+
+    day: date
+    row: int
+    action: str
+    dose: float | None
+    counted_from: float
+    episode: int | None
+
+
 @dataclass
 class Course:
     """One patient's time on one drug under one protocol, with what is known of it at `as_of`."""
@@ -124,6 +172,9 @@ class Course:
     draws: list = field(default_factory=list)
     episodes: list = field(default_factory=list)
     decisions: dict = field(default_factory=dict)
+    at_draws: list = field(default_factory=list)
+    decides_on_last_draw: bool = False
+    mismatch: bool = False
 
     @property
     def key(self):
@@ -254,12 +305,30 @@ def draws_of(results, first_day, last_day):
 # ---------------------------------------------------------------- doses
 
 
-def protocol_of(exposure, protocols):
+def fits(protocol, patient):
+    """Whether every fact that the protocol requires is recorded of the patient."""
+    return all(
+        patient.get(fact) is not None and in_plain_words(patient[fact]) == in_plain_words(asked)
+        for fact, asked in protocol.get("requires", {}).items()
+    )
+
+
+def in_plain_words(fact):
+    return str(fact).strip().lower()
+
+
+def default_of(protocols, patient):
+    """The default whose requirements the patient meets, else the one that requires nothing, else None."""
+    defaults = [protocol for protocol in protocols if protocol.get("default") and fits(protocol, patient)]
+    return max(defaults, key=lambda protocol: "requires" in protocol, default=None)
+
+
+def protocol_of(exposure, protocols, patient):
     """The protocol that the exposure names by id or setting, or the drug's default; None where none fits."""
     same_drug = [protocol for protocol in protocols if protocol["drug"] == exposure["drug"]]
     setting = exposure.get("setting")
     if not setting:
-        return next((protocol for protocol in same_drug if protocol.get("default")), None)
+        return default_of(same_drug, patient)
     for key in ("id", "setting"):
         for protocol in same_drug:
             if protocol[key] == setting:
@@ -267,14 +336,29 @@ def protocol_of(exposure, protocols):
     return None
 
 
-def dose_on(exposures, day):
-    """The highest dose of the exposures that cover the day; 0 where none does."""
-    doses = [
-        exposure["dose_mg"]
+def covering(exposures, day):
+    return [
+        exposure
         for exposure in exposures
         if exposure["start_on"] <= day and (exposure["end_on"] is None or day <= exposure["end_on"])
     ]
-    return max(doses, default=0.0)
+
+
+def dose_on(exposures, day):
+    """The highest dose of the exposures that cover the day; 0 where none does."""
+    return max((exposure["dose_mg"] for exposure in covering(exposures, day)), default=0.0)
+
+
+def is_planned_off(exposures, day):
+    reasons = [row.get("end_reason") for row in covering(exposures, day) if row["dose_mg"] == 0]
+    return dose_on(exposures, day) == 0 and "planned" in reasons
+
+
+def dose_given(exposures, day):
+    """The dose of the day; on a planned off-day that of the last day before it that was none."""
+    while is_planned_off(exposures, day):
+        day -= timedelta(days=1)
+    return dose_on(exposures, day)
 
 
 def last_dose_day(exposures, until):
@@ -284,6 +368,28 @@ def last_dose_day(exposures, until):
         if exposure["dose_mg"] > 0 and exposure["start_on"] <= until:
             days.append(until if exposure["end_on"] is None else min(exposure["end_on"], until))
     return max(days, default=None)
+
+
+def last_dose(exposures, until):
+    """The dose of the last day with one, not later than `until`."""
+    return dose_on(exposures, last_dose_day(exposures, until))
+
+
+def restarted_on(exposures, until, gap_days):
+    """The first day with a dose after the last gap of `gap_days` or more without one; None without such a gap."""
+    last_given = restart = None
+    for day in sorted({day for row in exposures for day in days_with_dose(row, until)}):
+        if last_given is not None and (day - last_given).days > gap_days:
+            restart = day
+        last_given = day
+    return restart
+
+
+def days_with_dose(exposure, until):
+    if exposure["dose_mg"] == 0:
+        return []
+    last = until if exposure["end_on"] is None else min(exposure["end_on"], until)
+    return [exposure["start_on"] + timedelta(days=n) for n in range((last - exposure["start_on"]).days + 1)]
 
 
 def day_over(exposures, patient, as_of):
@@ -314,7 +420,8 @@ def courses_of(exposures, results, events, patients, protocols, as_of):
     for exposure in exposures:
         if exposure["start_on"] > as_of:
             continue
-        protocol = protocol_of(exposure, protocols)
+        patient = patient_of(exposure["patient_id"], patients)
+        protocol = protocol_of(exposure, protocols, patient)
         if protocol is None:
             continue
         rows = grouped.setdefault((exposure["patient_id"], protocol["id"]), (protocol, []))[1]
@@ -325,8 +432,9 @@ def courses_of(exposures, results, events, patients, protocols, as_of):
         given = [row["start_on"] for row in rows if row["dose_mg"] > 0]
         if not given:
             continue
-        patient = next((row for row in patients if row["patient_id"] == patient_id), {})
+        patient = patient_of(patient_id, patients)
         course = Course(patient_id, protocol, rows, as_of, min(given), day_over(rows, patient, as_of))
+        course.mismatch = not fits(protocol, patient)
         own_results = [row for row in results if row["patient_id"] == patient_id]
         course.draws = draws_of(own_results, course.start, course.last_day)
         course.episodes = episodes_of(course)
@@ -335,8 +443,14 @@ def courses_of(exposures, results, events, patients, protocols, as_of):
             find_cause(course, episode, own_events)
             if episode.recovery is not None:
                 course.decisions[episode.number] = decide(course, episode)
+        decide_at_draws(course, own_events)
         courses.append(course)
     return courses
+
+
+def patient_of(patient_id, patients):
+    """The first row of this patient; empty where there is none."""
+    return next((row for row in patients if row["patient_id"] == patient_id), {})
 
 
 def carried_states(course):
@@ -366,8 +480,7 @@ def episodes_of(course):
         if current is None and low:
             trigger = "both" if len(low) == 2 else low[0]
             current = Episode(len(episodes) + 1, draw.day, trigger, draws=[draw])
-            dose_day = last_dose_day(course.exposures, draw.day)
-            current.dose_at_onset = dose_on(course.exposures, dose_day)
+            current.dose_at_onset = last_dose(course.exposures, draw.day)
             episodes.append(current)
         elif current is not None:
             current.draws.append(draw)
@@ -378,16 +491,21 @@ def episodes_of(course):
 
 
 def find_cause(course, episode, events):
-    """The last known cause dated within the episode; of two on one day, disease."""
     last_day = episode.recovery or course.last_day
+    episode.cause, episode.cause_day = last_cause(events, episode.onset, last_day)
+
+
+def last_cause(events, first_day, last_day):
+    """The last known cause between two days and its day; of two on one day, disease."""
+    found, found_on = None, None
     for event in events:
         cause = CAUSES.get(event["value"]) if event["kind"] == "cytopenia_cause" else None
         day = event["occurred_at"].date()
-        if cause is None or not episode.onset <= day <= last_day:
+        if cause is None or not first_day <= day <= last_day:
             continue
-        later = episode.cause_day is None or day > episode.cause_day
-        if later or (day == episode.cause_day and cause == "disease"):
-            episode.cause, episode.cause_day = cause, day
+        if found_on is None or day > found_on or (day == found_on and cause == "disease"):
+            found, found_on = cause, day
+    return found, found_on
 
 
 # ---------------------------------------------------------------- clocks and decision
@@ -506,12 +624,134 @@ def decide(course, episode):
             return review
     elif rule == "current":
         dose = at_onset
-    elif rule == "next_level":
-        lower = [level for level in course.protocol.get("dose_levels_mg", []) if level < at_onset]
-        if not lower:
+    elif isinstance(rule, str):
+        dose = dose_below(rule, at_onset, course.protocol)
+        if dose is None:
             return review
-        dose = max(lower)
     return Decision(clause["action"], dose, observed, certainty)
+
+
+def dose_below(rule, dose, protocol):
+    """What `"next_level"`, `"-100 mg"` or `"-25 %"` leaves of a dose; None where nothing is left."""
+    if rule == "next_level":
+        return max((level for level in protocol.get("dose_levels_mg", []) if level < dose), default=None)
+    amount, unit = re.fullmatch(r"-([0-9.]+) ?(mg|%)", rule).groups()
+    before = Decimal(str(dose))
+    left = before - (Decimal(amount) if unit == "mg" else before * Decimal(amount) / 100)
+    return float(left) if left > 0 else None
+
+
+# ---------------------------------------------------------------- decisions at a draw
+
+
+def moments_of(course):
+    """The draws that measured an analyte of the protocol, in order."""
+    moments, carried = [], {}
+    for draw in course.draws:
+        measured = {"anc": draw.anc, "platelets": draw.platelets if "platelets" in course.protocol else []}
+        if not any(measured.values()):
+            continue
+        carried = carried | {
+            analyte: (draw.day, lowest(counts)) for analyte, counts in measured.items() if counts
+        }
+        begun = [episode for episode in course.episodes if episode.onset <= draw.day]
+        still_open = [episode for episode in begun if episode.recovery is None or draw.day < episode.recovery]
+        moments.append(Moment(draw.day, carried, still_open[0] if still_open else None, len(begun)))
+    return moments
+
+
+def in_band(row, moment):
+    """Whether the carried counts and the open episode are what the row names; an unknown count is not."""
+    for analyte in ANALYTES:
+        if analyte not in row:
+            continue
+        if analyte not in moment.carried:
+            return False
+        bounds = row[analyte] if isinstance(row[analyte], list) else [row[analyte]]
+        if not all(count_meets(moment.carried[analyte][1], bound) for bound in bounds):
+            return False
+    return "open" not in row or row["open"] == (moment.open_episode is not None)
+
+
+def days_in_band(row, stay_began, moment):
+    """From the first draw of the stay to the last day that measured what the row names."""
+    measured = [moment.carried[analyte][0] for analyte in ANALYTES if analyte in row]
+    return max((min(measured, default=moment.day) - stay_began).days, 0)
+
+
+def conditions_hold(row, stay_began, moment, events):
+    """The conditions of a row beside its band."""
+    days = days_in_band(row, stay_began, moment)
+    if "days_in_band" in row and not number_meets(days, row["days_in_band"]):
+        return False
+    if "episode" in row and not number_meets(moment.episodes_begun, row["episode"]):
+        return False
+    if "cause" not in row:
+        return True
+    episode = moment.open_episode
+    return episode is not None and last_cause(events, episode.onset, moment.day)[0] == row["cause"]
+
+
+def deciding_rows(course, events):
+    """For every draw what is known on it, and the 1-based number of the row that decides, or None."""
+    rows = course.protocol.get("during", [])
+    stays = [None] * len(rows)  # for each row the first draw of the stay that goes on
+    deciding = []
+    for moment in moments_of(course):
+        first = None
+        for place, row in enumerate(rows):
+            stays[place] = (stays[place] or moment.day) if in_band(row, moment) else None
+            if first is None and stays[place] and conditions_hold(row, stays[place], moment, events):
+                first = place + 1
+        deciding.append((moment, first))
+    return deciding
+
+
+def decide_at_draws(course, events):
+    """One decision for each unbroken row of draws on which the same row of [[during]] decides."""
+    before = None
+    for moment, number in deciding_rows(course, events):
+        if number is not None and number != before:
+            course.at_draws.append(draw_decision(course, number, moment))
+        before = number
+    course.decides_on_last_draw = before is not None
+
+
+def draw_decision(course, number, moment):
+    row = course.protocol["during"][number - 1]
+    counted_from = last_dose(course.exposures, moment.day)
+    action, dose = row["action"], row.get("dose")
+    if isinstance(dose, str):
+        dose = dose_below(dose, counted_from, course.protocol)
+        action = action if dose is not None else "review"
+    if not row.get("verified", True) or is_no_reduction(action, dose, counted_from):
+        action, dose = "review", None
+    episode = moment.open_episode
+    number_of_episode = None if episode is None else episode.number
+    return DrawDecision(moment.day, number, action, held(action, dose), counted_from, number_of_episode)
+
+
+def is_no_reduction(action, dose, before):
+    return action == "reduce" and dose >= before
+
+
+def held(action, dose):
+    """The dose of an action: 0 for a hold, whatever is written."""
+    return 0.0 if action == "hold" else dose
+
+
+def related_decision(related):
+    """(action, dose) of [disease_related]."""
+    return related["action"], held(related["action"], related.get("dose"))
+
+
+def treatment_decision(protocol, episode):
+    """(action, dose) of [treatment_related]; a hold where there is no such table."""
+    related = protocol.get("treatment_related", {"action": "hold"})
+    action, dose = related["action"], related.get("dose")
+    if not related.get("verified", True) or is_no_reduction(action, dose, episode.dose_at_onset):
+        return "review", None
+    return action, held(action, dose)
 
 
 # ---------------------------------------------------------------- tables
@@ -534,38 +774,46 @@ def episode_row(course, episode):
     }
 
 
-def recommendation_rows(course, episode):
+def recommendation(course, episode, day, action, dose, *, clause=None, during=None, certainty="firm"):
+    return {
+        **course.key,
+        "episode": episode,
+        "decided_on": day,
+        "action": action,
+        "dose_mg": dose,
+        "clause": clause,
+        "during": during,
+        "certainty": certainty,
+    }
+
+
+def episode_recommendations(course, episode):
+    """What was decided at the onset, on the day of the cause and at the recovery."""
     protocol = course.protocol
-
-    def row(day, action, dose, clause=None, certainty="firm"):
-        return {
-            **course.key,
-            "episode": episode.number,
-            "decided_on": day,
-            "action": action,
-            "dose_mg": dose,
-            "clause": clause,
-            "certainty": certainty,
-        }
-
-    rows = []
+    decided = [(episode.onset, "hold", 0.0)]
     if protocol.get("cause_required"):
-        rows.append(row(episode.onset, "check_cause", None))
-    else:
-        rows.append(row(episode.onset, "hold", 0.0))
-
+        decided = [(episode.onset, "check_cause", None)]
     if episode.cause == "disease" and "disease_related" in protocol:
-        related = protocol["disease_related"]
-        rows.append(row(episode.cause_day, related["action"], related.get("dose")))
+        decided.append((episode.cause_day, *related_decision(protocol["disease_related"])))
     elif episode.cause == "treatment" and protocol.get("cause_required"):
-        rows.append(row(episode.cause_day, "hold", 0.0))
+        decided.append((episode.cause_day, *treatment_decision(protocol, episode)))
+    rows = [recommendation(course, episode.number, *said) for said in decided]
 
     if episode.recovery is not None:
         decision = course.decisions[episode.number]
-        rows.append(
-            row(episode.recovery, decision.action, decision.dose, decision.clause, decision.certainty)
-        )
+        said = (episode.recovery, decision.action, decision.dose)
+        found = {"clause": decision.clause, "certainty": decision.certainty}
+        rows.append(recommendation(course, episode.number, *said, **found))
     return rows
+
+
+def recommendation_rows(course):
+    """All of a course by day; on one day what a draw decides comes last."""
+    rows = [row for episode in course.episodes for row in episode_recommendations(course, episode)]
+    for decision in course.at_draws:
+        said = (decision.episode, decision.day, decision.action, decision.dose)
+        rows.append(recommendation(course, *said, during=decision.row))
+    return sorted(rows, key=lambda row: (row["decided_on"], row["during"] is not None))
 
 
 def last_anc_draw(draws):
@@ -575,16 +823,43 @@ def last_anc_draw(draws):
 
 def next_lab_due(course):
     """The day the schedule asks for the next count; None without a schedule or where no line of it fits."""
-    last = last_anc_draw(course.draws)
-    anchor = course.start if last is None else last.day
-    day_of_course = (anchor - course.start).days
+    counts = [(draw.day, lowest(draw.anc)) for draw in course.draws if draw.anc]
+    anchor = counts[-1][0] if counts else course.start
+    day_of_schedule = (anchor - schedule_start(course)).days
     for line in course.protocol.get("monitoring", []):
-        if "anc" in line and (last is None or not count_meets(lowest(last.anc), line["anc"])):
-            continue
-        if "until_day" in line and day_of_course > line["until_day"]:
-            continue
-        return anchor + timedelta(days=line["every_days"])
+        in_time = "until_day" not in line or day_of_schedule <= line["until_day"]
+        if in_time and line_fits_counts(line, counts):
+            return anchor + timedelta(days=line["every_days"])
     return None
+
+
+def schedule_start(course):
+    gap_days = course.protocol.get("schedule_restarts_after_days")
+    restart = gap_days and restarted_on(course.exposures, course.last_day, gap_days)
+    return restart or course.start
+
+
+def line_fits_counts(line, counts):
+    """Whether a monitoring line fits the days with an ANC so far: (day, lowest count), in order."""
+    if "anc" not in line:
+        return True
+    if not counts or not count_meets(counts[-1][1], line["anc"]):
+        return False
+    if line.get("first") and len(counts) > 1 and count_meets(counts[-2][1], line["anc"]):
+        return False
+    return "after_anc" not in line or soon_after_dip(line, counts)
+
+
+def soon_after_dip(line, counts):
+    """Whether the last ANC was drawn less than `for_days` after the return from the last dip."""
+    returned_on = None
+    dipped = False
+    for day, count in counts:
+        if count_meets(count, line["after_anc"]):
+            dipped, returned_on = True, None
+        elif dipped and returned_on is None and count_meets(count, line["anc"]):
+            returned_on = day
+    return returned_on is not None and (counts[-1][0] - returned_on).days < line["for_days"]
 
 
 def off_drug_since(course):
@@ -602,16 +877,31 @@ def watch_since(states):
     return since
 
 
-def open_episode_status(course, episode, given):
+def open_episode_status(course, episode, given, states):
     """(status, dose, since, certainty) while the last episode is open."""
-    protocol = course.protocol
-    if protocol.get("cause_required") and episode.cause is None:
+    if course.protocol.get("cause_required") and episode.cause is None:
         return "check_cause", None, episode.onset, "firm"
+    action, dose, since = decision_in_episode(course, episode)
+    if action == "hold":
+        return "hold" if given > 0 else "keep_holding", 0.0, episode.onset, "firm"
+    if action == "reduce" and dose is not None and 0 < given <= dose:
+        return "watch", None, watch_since(states), "firm"
+    return action, dose, since, "firm"
+
+
+def decision_in_episode(course, episode):
+    """(action, dose, since) of the decision that an open episode stands under, its cause being asked for."""
+    protocol = course.protocol
     if episode.cause == "disease" and "disease_related" in protocol:
-        return "escalate", protocol["disease_related"].get("dose"), episode.onset, "firm"
-    if given > 0:
-        return "hold", 0.0, episode.onset, "firm"
-    return "keep_holding", 0.0, episode.onset, "firm"
+        action, dose = related_decision(protocol["disease_related"])
+        return action, dose, episode.onset if action == "escalate" else episode.cause_day
+    standing = ("hold", 0.0, episode.onset)
+    if episode.cause == "treatment" and "treatment_related" in protocol:
+        standing = (*treatment_decision(protocol, episode), episode.cause_day)
+    if course.at_draws and course.at_draws[-1].day >= standing[2]:
+        last = course.at_draws[-1]
+        standing = (last.action, last.dose, last.day)
+    return standing
 
 
 def closed_episode_status(course, episode, given, recovered):
@@ -632,22 +922,39 @@ def closed_episode_status(course, episode, given, recovered):
     return None
 
 
+def draw_status(course, given):
+    """(status, dose, since, certainty) that a row of [[during]] decides outside an episode, or None."""
+    if not course.decides_on_last_draw:
+        return None
+    last = course.at_draws[-1]
+    if last.action == "reduce" and given <= last.dose:
+        return None
+    if last.action in ("review", "escalate") and given != last.counted_from:
+        return None
+    if last.action in ("review", "escalate") and (course.as_of - last.day).days > LAPSE_DAYS:
+        return None
+    return last.action, last.dose, last.day, "firm"
+
+
 def status_of(course, due):
     """(status, dose, since, certainty): the first line of the worklist's table that applies."""
     if course.over is not None:
         return "off_drug", None, off_drug_since(course), None
-    given = dose_on(course.exposures, course.as_of)
+    given = dose_given(course.exposures, course.as_of)
     states = carried_states(course)
     recovered = bool(states) and states[-1][2]
     if course.episodes:
         episode = course.episodes[-1]
         if episode.recovery is None:
-            return open_episode_status(course, episode, given)
+            return open_episode_status(course, episode, given, states)
         decided = closed_episode_status(course, episode, given, recovered)
         if decided is not None:
             return decided
     if given <= 0:
         return "off_drug", None, off_drug_since(course), None
+    at_draw = draw_status(course, given)
+    if at_draw is not None:
+        return at_draw
     if not any(draw.anc for draw in course.draws):
         return "no_result", None, course.start, None
     if "platelets" in course.protocol and not any(draw.platelets for draw in course.draws):
@@ -657,6 +964,12 @@ def status_of(course, due):
     if not recovered:
         return "watch", None, watch_since(states), None
     return "continue", None, course.start, None
+
+
+def not_calm(status, dose):
+    """What a mismatch makes of a status and its dose."""
+    calmer = URGENCY.index(status) > URGENCY.index("review")
+    return ("review", None) if calmer and status != "off_drug" else (status, dose)
 
 
 def patient_last_anc(results, patient_id, as_of):
@@ -670,6 +983,8 @@ def patient_last_anc(results, patient_id, as_of):
 def course_worklist_row(course, results):
     due = next_lab_due(course)
     status, dose, since, certainty = status_of(course, due)
+    if course.mismatch:
+        status, dose = not_calm(status, dose)
     return {
         **course.key,
         "status": status,
@@ -678,6 +993,7 @@ def course_worklist_row(course, results):
         **patient_last_anc(results, course.patient_id, course.as_of),
         "next_lab_due_on": due,
         "certainty": certainty,
+        "mismatch": course.mismatch,
     }
 
 
@@ -701,6 +1017,7 @@ def no_protocol_rows(courses, results, exposures, as_of):
             **patient_last_anc(results, patient_id, as_of),
             "next_lab_due_on": None,
             "certainty": None,
+            "mismatch": False,
         }
         for patient_id, since in first_seen.items()
         if patient_id not in in_course
@@ -735,9 +1052,8 @@ def evaluate(labs, exposures, events=(), patients=(), protocols=(), as_of=None):
 
     answer = Answer()
     for course in courses:
-        for episode in course.episodes:
-            answer.episodes.append(episode_row(course, episode))
-            answer.recommendations.extend(recommendation_rows(course, episode))
+        answer.episodes.extend(episode_row(course, episode) for episode in course.episodes)
+        answer.recommendations.extend(recommendation_rows(course))
         answer.worklist.append(course_worklist_row(course, results))
     answer.worklist.extend(no_protocol_rows(courses, results, exposures, as_of))
     answer.worklist.sort(key=urgency_order)
@@ -765,6 +1081,12 @@ def plain(value):
     return None if number != number else number
 
 
+def cell_of(record, column):
+    """One cell in plain form; of a mismatch, which one program says in words, only whether there is one."""
+    value = plain(record[column])
+    return value not in (None, 0.0) if column == "mismatch" else value
+
+
 def as_rows(table, records, ordered=False):
     """`records` of the named table as tuples in the order of COLUMNS, to compare two programs.
 
@@ -773,7 +1095,7 @@ def as_rows(table, records, ordered=False):
     """
     if hasattr(records, "to_dict"):
         records = records.to_dict("records")
-    rows = [tuple(plain(record[column]) for column in COLUMNS[table]) for record in records]
+    rows = [tuple(cell_of(record, column) for column in COLUMNS[table]) for record in records]
     if ordered:
         return rows
     return sorted(rows, key=lambda row: [(cell is not None, str(type(cell)), cell or 0) for cell in row])

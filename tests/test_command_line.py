@@ -19,9 +19,9 @@ from tests import cohorts, wards
 COLUMNS = {
     "episodes": "patient_id,drug,protocol,episode,onset_on,recovered_on,trigger,anc_nadir,platelets_nadir,"
     "days_below,days_to_recovery,dose_at_onset_mg,cause",
-    "recommendations": "patient_id,drug,protocol,episode,decided_on,action,dose_mg,clause,certainty,why",
+    "recommendations": "patient_id,drug,protocol,episode,decided_on,action,dose_mg,clause,certainty,why,during",
     "worklist": "patient_id,drug,protocol,status,dose_mg,since,last_anc,last_anc_on,next_lab_due_on,"
-    "certainty,why",
+    "certainty,why,mismatch",
     "rejected": "source,raw_record,reason,patient_id,kind",
 }
 DAY = "2024-01-20"
@@ -193,11 +193,18 @@ def test_a_load_is_evaluated_for_the_day_named(tiny, run, tmp_path):
 # ---- protocols ---------------------------------------------------------------------------------
 
 
-def test_protocols_are_listed_one_a_line(capsys):
+def test_every_protocol_is_listed_with_what_it_says_and_rests_on(capsys):
     assert main(["protocols"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.partition(":")[0] for line in lines] == [protocol.id for protocol in leuko.load_protocols()]
-    assert sum(line.endswith(", default") for line in lines) == 2
+    listed = {block.partition(":")[0]: block for block in capsys.readouterr().out.strip().split("\n\n")}
+    assert list(listed) == [protocol.id for protocol in leuko.load_protocols()]
+    assert "dasatinib, accelerated or blast phase CML, or Ph+ ALL, adult (US label)" in listed["dasatinib-advanced-us"]
+    assert "hold: ANC below 500 (not verified) or platelets below 10,000" in listed["dasatinib-advanced-us"]
+    assert "6 clauses, 3 of them not verified; 0 decisions at a draw" in listed["dasatinib-advanced-us"]
+    assert "resume: ANC above 1,000 and platelets above 50,000" in listed["dasatinib-cp-eln"]
+    assert "source: European LeukemiaNet 2016" in listed["dasatinib-cp-eln"]
+    assert "(revised 2016)" in listed["dasatinib-cp-eln"]
+    assert ", default, requires duffy_null true" in listed["clozapine-us-ben"]
+    assert "1 decision at a draw" in listed["clozapine-us-ben"]
 
 
 # ---- what is refused ---------------------------------------------------------------------------

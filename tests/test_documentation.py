@@ -13,13 +13,14 @@ import leuko
 from leuko import sources
 from leuko.__main__ import build_parser
 from leuko.facts import read_rows
-from leuko.protocols import Protocol, schema
+from leuko.protocols import Protocol, conditions, schema
 from tests.serving import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RULE = (ROOT / "docs" / "rule.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 FIRST_DAY = date(2026, 1, 1)
+DRUGS = {protocol.id: protocol.drug for protocol in leuko.load_protocols()}
 REASON_FILES = ("sources/2_labs", "sources/4_exposures", "sources/5_patients", "sources/6_events")
 
 
@@ -90,7 +91,11 @@ def test_every_reason_to_set_a_row_aside_is_listed():
 
 def parts():
     """The tables of a protocol file, each with its keys."""
-    return [each for each in vars(schema).values() if isinstance(each, type) and issubclass(each, BaseModel)]
+    return [
+        each
+        for each in vars(schema).values()
+        if isinstance(each, type) and issubclass(each, BaseModel) and each.__module__ == schema.__name__
+    ]
 
 
 def keys_in(written):
@@ -106,16 +111,16 @@ def keys_in(written):
 def test_the_example_of_a_protocol_file_has_every_key_and_is_accepted():
     (example,) = fenced(section(RULE, "A protocol file"), "toml")
     Protocol.model_validate(tomllib.loads(example))
-    known = {key for part in parts() if part is not schema.Condition for key in part.model_fields}
+    known = {key for part in parts() for key in part.model_fields}
     assert set(keys_in(tomllib.loads(example))) == known
 
 
 def test_the_words_of_a_protocol_file_are_listed():
     named = set(re.findall(r"[\w<>=]+", " ".join(code(section(RULE, "A protocol file")))))
-    words = {*schema.OPERATORS, *schema.FACTS, *schema.DOSE_RULES, *schema.Action.__args__}
+    words = {*conditions.OPERATORS, *schema.FACTS, *schema.DRAW_FACTS, *conditions.DOSE_RULES, *schema.Action.__args__}
     assert words <= named
-    known = {key for part in parts() for key in part.model_fields} - {"operator", "number", "word"}
-    assert known <= named | set(schema.FACTS)
+    known = {key for part in parts() for key in part.model_fields}
+    assert known <= named | {*schema.FACTS, *schema.DRAW_FACTS}
 
 
 def test_readme_quotes_a_protocol_that_ships():
@@ -128,9 +133,11 @@ def test_readme_quotes_a_protocol_that_ships():
         assert clause.items() <= original.items()
 
 
-def test_readme_names_the_protocols_that_ship():
-    listed = re.search(r"^Five files ship: (.*?)\. ", README, re.DOTALL | re.MULTILINE)[1]
-    assert set(code(listed)) == {protocol.id for protocol in leuko.load_protocols()}
+def test_readme_names_the_drugs_that_have_a_table_and_how_many_there_are():
+    number, drugs = re.search(r"^(\d+) tables ship, for (.*?)\. ", README, re.DOTALL | re.MULTILINE).groups()
+    shipped = leuko.load_protocols()
+    assert int(number) == len(shipped)
+    assert re.split(r",\s+|\s+and\s+", drugs) == sorted({protocol.drug for protocol in shipped})
 
 
 # ---------------------------------------------------------------- worked examples
@@ -158,7 +165,7 @@ def frames(rows, protocol):
     ends = [day(row["day"]) - timedelta(days=1) for row in doses[1:]] + [None]
     exposures = [
         {
-            "patient_id": "P", "drug": "dasatinib", "setting": protocol, "dose_mg": row["dose"],
+            "patient_id": "P", "drug": DRUGS[protocol], "setting": protocol, "dose_mg": row["dose"],
             "start_on": day(row["day"]), "end_on": end,
         }
         for row, end in zip(doses, ends, strict=True)
@@ -172,7 +179,7 @@ def frames(rows, protocol):
 
 
 def number(value):
-    return "" if pandas.isna(value) else f"{value:g}"
+    return "" if value is None or pandas.isna(value) else f"{value:g}"
 
 
 @pytest.mark.parametrize("heading", EXAMPLES)
@@ -190,7 +197,7 @@ def test_worked_example(heading):
             "status": f"`{row['status']}`",
             "dose": number(row["dose_mg"]),
             "since day": str((row["since"].date() - FIRST_DAY).days),
-            "clause": number(result.recommendations["clause"].iloc[-1]),
+            "clause": number(next(iter(result.recommendations["clause"][::-1]), None)),
             "certainty": row["certainty"] if isinstance(row["certainty"], str) else "",
         }
         assert found == expected

@@ -17,7 +17,7 @@ def frames():
     labs = pandas.DataFrame(LABS, columns=["patient_id", "analyte", "value", "collected_at"])
     labs["unit"] = "cells/uL"
     exposures = pandas.DataFrame({
-        "patient_id": ["A", "B"], "drug": ["dasatinib", "imatinib"], "dose_mg": [100, 400],
+        "patient_id": ["A", "B"], "drug": ["dasatinib", "hydroxyurea"], "dose_mg": [100, 400],
         "start_on": ["2024-01-01", "2024-01-05"],
     })  # fmt: skip
     return {"labs": labs, "exposures": exposures}
@@ -33,7 +33,7 @@ def con():
     connection.execute("CREATE TABLE exposures (patient_id TEXT, drug TEXT, dose_mg DOUBLE, start_on DATE)")
     connection.execute(
         """INSERT INTO exposures VALUES
-            ('A', 'dasatinib', 100, '2024-01-01'), ('B', 'imatinib', 400, '2024-01-05')"""
+            ('A', 'dasatinib', 100, '2024-01-01'), ('B', 'hydroxyurea', 400, '2024-01-05')"""
     )
     return connection
 
@@ -71,7 +71,7 @@ def test_the_frames_have_the_fixed_columns():
 def test_rejected_holds_refused_rows_and_exposures_that_fit_no_protocol():
     given = frames()
     given["labs"].loc[len(given["labs"])] = ["A", "anc", 3, "2024-02-02", None]
-    assert leuko.evaluate(**given).rejected["reason"].tolist() == ["no protocol for imatinib", "unit missing"]
+    assert leuko.evaluate(**given).rejected["reason"].tolist() == ["no protocol for hydroxyurea", "unit missing"]
 
 
 @pytest.mark.parametrize(("labs", "exposures", "last"), [
@@ -96,7 +96,7 @@ def test_the_answers_stay_in_the_connection_as_tables(con):
     assert con.execute("SELECT status FROM main.worklist WHERE patient_id = 'A'").fetchall() == [("hold",)]
     assert con.execute("SELECT count(*) FROM main.episodes").fetchall() == [(1,)]
     assert con.execute("SELECT action FROM main.recommendations").fetchall() == [("hold",)]
-    assert con.execute("SELECT reason FROM main.unmatched").fetchall() == [("no protocol for imatinib",)]
+    assert con.execute("SELECT reason FROM main.unmatched").fetchall() == [("no protocol for hydroxyurea",)]
 
 
 def test_frames_of_the_result_are_read_when_asked_for(con):
@@ -118,7 +118,7 @@ def test_nothing_else_of_the_connection_is_changed(con):
     assert everything(con) == before
     assert con.execute("SELECT mine FROM counts").fetchall() == [(1,)]
     assert statuses(result)["A"] == "hold"
-    assert result.rejected["reason"].tolist() == ["no protocol for imatinib"]
+    assert result.rejected["reason"].tolist() == ["no protocol for hydroxyurea"]
 
 
 def test_a_temporary_table_of_a_name_that_the_rule_writes_to_is_refused_and_kept(con):

@@ -13,9 +13,13 @@ from hypothesis import given, settings
 
 from tests.cohorts import (
     ADVANCED,
+    BY_STEPS,
     CHRONIC,
     GUIDELINE,
     MAINTENANCE,
+    NAMED_ONLY,
+    NULL,
+    PERSISTING,
     cohorts,
     exposure,
     lab,
@@ -600,6 +604,590 @@ def test_without_a_day_the_last_collection_or_dose_start_is_taken():
     assert evaluate([], [], (), (), PROTOCOLS).worklist == []
 
 
+# ---------------------------------------------------------------- decisions at a draw
+
+
+LESS = {"anc": [">= 500", "< 750"], "open": False, "action": "reduce", "dose": "-25 %"}
+STOP = {"anc": "< 100", "open": True, "action": "discontinue"}
+
+
+def with_rows(*rows, **keys):
+    """The guideline with these rows of [[during]] and other keys changed."""
+    return GUIDELINE | {"during": list(rows)} | keys
+
+
+def under(protocol, as_of, labs, exposures=None, events=(), patients=()):
+    return ask(as_of, labs, exposures, events, patients, [protocol])
+
+
+def at_draws(answer):
+    """(day, row, action, dose, episode) of every recommendation of a row of [[during]]."""
+    names = ("decided_on", "during", "action", "dose_mg", "episode")
+    return [some(row, *names) for row in answer.recommendations if row["during"] is not None]
+
+
+def test_a_stay_in_a_band_has_one_recommendation_and_a_draw_outside_ends_it():
+    # Band 500 to below 750: in on days 0 and 3, out on day 5 (750), in again on day 7, out on day 8 (499).
+    # 25 % less than 100 is 75, each time, since nothing was changed. No episode is open on those days.
+    labs = [anc(0, 500), anc(3, 749), anc(5, 750), anc(7, 600), anc(8, 499)]
+    answer = under(with_rows(LESS), 8, labs)
+    assert at_draws(answer) == [(day(0), 1, "reduce", 75.0, None), (day(7), 1, "reduce", 75.0, None)]
+    assert clocks(answer) == [(day(8), None, None, 0)]
+    assert {row["certainty"] for row in answer.recommendations} == {"firm"}
+
+
+def test_a_band_is_of_the_lowest_count_of_the_day_with_its_comparator():
+    def decided(*labs):
+        return len(at_draws(under(with_rows(LESS), 1, list(labs))))
+
+    assert decided(anc(0, 600)) == 1
+    assert decided(anc(0, 600), anc(0, 2000, hour=20)) == 1
+    assert decided(anc(0, 600), anc(0, 400, hour=20)) == 0
+    # <750 may be 100, >500 may be 5000: neither shows both bounds.
+    assert decided(anc(0, 750, comparator="<")) == decided(anc(0, 500, comparator=">")) == 0
+
+
+def test_a_count_not_measured_on_a_draw_is_carried_and_one_never_measured_is_in_no_band():
+    # Chronic table. Platelets 60000 on day 0 are carried over the ANC of days 2 and 4; 80000 on day 5 ends
+    # the stay.
+    row = {"platelets": "< 70000", "action": "review"}
+    protocol = CHRONIC | {"during": [row]}
+    doses = [dose(100, 0, protocol=protocol)]
+    labs = [platelets(0, 60000), anc(2, 2000), anc(4, 2000), platelets(5, 80000), platelets(6, 69999)]
+    days = [decided[0] for decided in at_draws(under(protocol, 6, labs, doses))]
+    assert days == [day(0), day(6)]
+    assert at_draws(under(protocol, 6, [anc(2, 2000)], doses)) == []
+
+
+def test_an_episode_is_open_for_a_row_from_its_onset_to_before_its_recovery():
+    # Low on day 2, 700 on day 4, back on day 6. Open on days 2 and 4; not on days 0, 6 and 8.
+    labs = [anc(0, 2000), anc(2, 400), anc(4, 700), anc(6, 1000), anc(8, 1000)]
+    rows = [{"open": True, "action": "review"}, {"open": False, "action": "discontinue"}]
+    answer = under(with_rows(*rows), 8, labs)
+    assert at_draws(answer) == [
+        (day(0), 2, "discontinue", None, None),
+        (day(2), 1, "review", None, 1),
+        (day(6), 2, "discontinue", None, None),
+    ]
+    # On one day what is said at the draw comes last. Recovered after 4 days: clause 1.
+    assert [some(row, "decided_on", "action", "clause", "during") for row in answer.recommendations] == [
+        (day(0), "discontinue", None, 2),
+        (day(2), "hold", None, None), (day(2), "review", None, 1),
+        (day(6), "resume", 1, None), (day(6), "discontinue", None, 2),
+    ]  # fmt: skip
+
+
+def test_days_in_band_run_to_the_last_day_that_measured_what_the_row_names():
+    row = {"anc": "< 500", "open": True, "days_in_band": ">= 14", "action": "review"}
+    # Day 14 is 14 days after day 0; day 13 is not, and what follows is the same stay.
+    labs = [anc(0, 400), anc(7, 400), anc(13, 400), anc(14, 400), anc(15, 400)]
+    assert at_draws(under(with_rows(row), 15, labs)) == [(day(14), 1, "review", None, 1)]
+    # Platelets alone on day 14 show no ANC: still 7 days. The ANC of day 16 shows 16.
+    labs = [anc(0, 400), anc(7, 400), platelets(14, 90000), anc(16, 400)]
+    assert at_draws(under(with_rows(row), 16, labs)) == [(day(16), 1, "review", None, 1)]
+    # A row that names no count goes by the draw: platelets on day 14 will do where the table has them. Without
+    # [platelets] that day is not looked at.
+    row = {"open": True, "days_in_band": ">= 14", "action": "review"}
+    doses = [dose(100, 0, protocol=CHRONIC)]
+    assert at_draws(under(CHRONIC | {"during": [row]}, 16, labs, doses)) == [(day(14), 1, "review", None, 1)]
+    assert at_draws(under(with_rows(row), 16, labs)) == [(day(16), 1, "review", None, 1)]
+
+
+def test_a_draw_outside_the_band_starts_its_days_again():
+    # Out on day 5, in again from day 7: day 14 is 7 days after that. The episode is open all the time.
+    row = {"anc": "< 500", "open": True, "days_in_band": ">= 7", "action": "review"}
+    labs = [anc(0, 400), anc(5, 600), anc(7, 400), anc(13, 400), anc(14, 400)]
+    assert at_draws(under(with_rows(row), 14, labs)) == [(day(14), 1, "review", None, 1)]
+
+
+def test_days_in_a_band_of_both_counts_run_to_the_earlier_of_their_last_days():
+    row = {"anc": "< 1000", "platelets": "< 60000", "days_in_band": "> 5", "action": "review"}
+    protocol = CHRONIC | {"during": [row]}
+    doses = [dose(100, 0, protocol=protocol)]
+    # In the band since day 2. On day 9 the platelets are those of day 2: 0 days. On day 10 they are new and
+    # the ANC is that of day 9: 9 - 2 = 7 days.
+    labs = [anc(0, 700), platelets(2, 55000), anc(9, 700), platelets(10, 55000)]
+    assert at_draws(under(protocol, 10, labs, doses)) == [(day(10), 1, "review", None, None)]
+
+
+def test_days_in_band_are_never_below_0():
+    # ANC 700 on day 0 is in the band; the episode that the row asks for opens by platelets on day 3, so the
+    # stay begins after the last ANC.
+    row = {"anc": "< 750", "open": True, "days_in_band": "= 0", "action": "review"}
+    protocol = CHRONIC | {"during": [row]}
+    labs = [anc(0, 700), platelets(3, 40000)]
+    answer = under(protocol, 3, labs, [dose(100, 0, protocol=protocol)])
+    assert at_draws(answer) == [(day(3), 1, "review", None, 1)]
+
+
+def test_a_row_may_ask_which_episode_it_is():
+    # Episodes begin on days 2 and 10. None has begun on day 0; on day 12 there were two, the second closed.
+    labs = [anc(0, 2000), anc(2, 400), anc(5, 1000), anc(10, 400), anc(12, 1000)]
+
+    def days(condition):
+        row = {"anc": ">= 0", "episode": condition, "action": "review"}
+        return [decided[0] for decided in at_draws(under(with_rows(row), 12, labs))]
+
+    assert days(0) == days("< 1") == [day(0)]
+    assert days("= 1") == [day(2)]
+    assert days(">= 2") == [day(10)]
+
+
+def test_a_row_may_ask_the_cause_known_on_the_day_of_the_draw():
+    row = {"open": True, "cause": "treatment", "action": "review"}
+    labs = [anc(2, 400), anc(4, 400), anc(6, 400), anc(8, 1000), anc(9, 1000)]
+
+    def days(*events):
+        return [decided[0] for decided in at_draws(under(with_rows(row), 9, labs, None, events))]
+
+    assert days() == days(cause(1, "drug")) == []  # before the onset
+    assert days(cause(3, "drug")) == [day(4)]  # known from the next draw on
+    assert days(cause(4, "drug", hour=23)) == [day(4)]  # of the same day, whatever the hour
+    assert days(cause(3, "drug"), cause(5, "disease")) == [day(4)]
+    assert days(cause(4, "drug"), cause(4, "disease")) == []
+    assert days(cause(3, "disease"), cause(5, "drug"), cause(5, "infection")) == [day(6)]
+    assert days(cause(8, "drug")) == []  # the day of the recovery is outside the episode for a row
+
+
+def test_the_first_row_that_holds_decides_and_begins_anew_after_another():
+    # 400: row 2. 50 and 60: row 1. 400 again: row 2, with a recommendation of its own.
+    rows = [STOP, {"anc": "< 500", "action": "review"}]
+    labs = [anc(0, 400), anc(2, 400), anc(4, 50), anc(6, 60), anc(8, 400)]
+    assert at_draws(under(with_rows(*rows), 8, labs)) == [
+        (day(0), 2, "review", None, 1),
+        (day(4), 1, "discontinue", None, 1),
+        (day(8), 2, "review", None, 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mg", "rule", "expected"),
+    [
+        (100, 80, ("reduce", 80)), (81, 80, ("reduce", 80)), (80, 80, ("review", None)), (50, 80, ("review", None)),
+        (100, "next_level", ("reduce", 80)), (50, "next_level", ("review", None)),
+        (100, "-20 mg", ("reduce", 80.0)), (25, "-20mg", ("reduce", 5.0)), (20, "-20 mg", ("review", None)),
+        (140, "-25 %", ("reduce", 105.0)), (50, "-12.5 %", ("reduce", 43.75)), (50, "-100 %", ("review", None)),
+    ],
+)  # fmt: skip
+def test_the_dose_at_a_draw_is_a_number_a_level_or_a_step(mg, rule, expected):
+    row = {"anc": "< 750", "action": "reduce", "dose": rule}
+    answer = under(with_rows(row), 0, [anc(0, 700)], [dose(mg, 0)])
+    assert at_draws(answer) == [(day(0), 1, *expected, None)]
+    assert at_draws(under(with_rows(row | {"verified": False}), 0, [anc(0, 700)], [dose(mg, 0)])) == [
+        (day(0), 1, "review", None, None)
+    ]
+
+
+def test_a_step_counts_from_the_dose_of_the_draw_or_of_the_last_day_before_with_one():
+    doses = [dose(100, 0, 4), dose(80, 5, 6), dose(0, 7)]
+    for number, expected in ((4, 75.0), (5, 60.0), (9, 60.0)):
+        assert at_draws(under(with_rows(LESS), number, [anc(number, 600)], doses))[0][3] == expected
+
+
+def test_a_hold_at_a_draw_is_dose_0():
+    row = {"open": True, "days_in_band": "> 0", "action": "hold"}
+    assert at_draws(under(with_rows(row), 3, [anc(0, 400), anc(3, 400)])) == [(day(3), 1, "hold", 0.0, 1)]
+
+
+# ---------------------------------------------------------------- rank of a decision while an episode is open
+
+
+def test_a_decision_at_a_draw_stands_until_the_recovery_though_its_band_was_left():
+    # 50 on day 0: discontinue. 400 on day 3 is outside the band; 700 on day 5 too. Given or not.
+    labs = [anc(0, 50), anc(3, 400), anc(5, 700)]
+    for number in (0, 3, 5):
+        assert status(under(with_rows(STOP), number, labs)) == ("discontinue", None, day(0), "firm")
+    held = [dose(100, 0, 0)]
+    assert status(under(with_rows(STOP), 5, labs, held)) == ("discontinue", None, day(0), "firm")
+    # What was decided within the episode is over with it: recovered after 7 days, resume.
+    assert status(under(with_rows(STOP), 7, [*labs, anc(7, 1000)], held)) == ("resume", 100.0, day(7), "firm")
+
+
+def test_the_latest_decision_of_an_episode_stands():
+    # Discontinue on day 0, hold from day 3 on: hold counts from the onset, while the drug is given.
+    rows = [STOP, {"anc": [">= 100", "< 500"], "open": True, "action": "hold"}]
+    labs = [anc(0, 50), anc(3, 400)]
+    assert status(under(with_rows(*rows), 3, labs)) == ("hold", 0.0, day(0), "firm")
+    assert status(under(with_rows(*rows), 3, labs, [dose(100, 0, 2)])) == (
+        "keep_holding",
+        0.0,
+        day(0),
+        "firm",
+    )
+
+
+def test_what_began_before_the_onset_is_no_decision_of_the_episode():
+    # Review since day 0 at 700. The same row decides at 400 on day 3: nothing new, so the episode is a hold.
+    row = {"anc": "< 750", "action": "review"}
+    answer = under(with_rows(row), 3, [anc(0, 700), anc(3, 400)])
+    assert at_draws(answer) == [(day(0), 1, "review", None, None)]
+    assert status(answer) == ("hold", 0.0, day(3), "firm")
+
+
+def test_reduce_within_an_episode_is_watched_once_the_dose_is_low_enough():
+    # Short since day 0 (700), onset day 2, 80 mg decided on day 2.
+    row = {"open": True, "action": "reduce", "dose": 80}
+    labs = [anc(0, 700), anc(2, 400)]
+    for mg, expected in (
+        (100, ("reduce", 80, day(2), "firm")), (0, ("reduce", 80, day(2), "firm")),
+        (80, ("watch", None, day(0), "firm")), (50, ("watch", None, day(0), "firm")),
+    ):  # fmt: skip
+        assert status(under(with_rows(row), 4, labs, [dose(100, 0, 2), dose(mg, 3)])) == expected
+
+
+def test_escalate_and_review_at_a_draw_are_statuses_of_their_own():
+    labs = [anc(0, 400), anc(2, 300)]
+    for row, expected in (
+        ({"anc": "< 400", "action": "escalate", "dose": 180}, ("escalate", 180, day(2), "firm")),
+        ({"anc": "< 400", "action": "review"}, ("review", None, day(2), "firm")),
+        (
+            {"anc": "< 400", "action": "reduce", "dose": 50, "verified": False},
+            ("review", None, day(2), "firm"),
+        ),
+    ):
+        assert status(under(with_rows(row), 2, labs)) == expected
+
+
+# ---------------------------------------------------------------- the cause, and what follows from it
+
+PERSIST_LABS = [platelets(0, 90000), anc(0, 400), anc(7, 400), anc(14, 400), anc(28, 400), anc(30, 1000)]
+PERSIST_DOSES = [dose(100, 0, 1, PERSISTING), dose(80, 2, protocol=PERSISTING)]
+NOT_NULL = [{"patient_id": "P1", "duffy_null": False}]
+
+
+def persisting(as_of, events, labs=PERSIST_LABS, **changes):
+    return under(PERSISTING | changes, as_of, labs, PERSIST_DOSES, events, NOT_NULL)
+
+
+def test_a_table_that_asks_the_cause_and_reduces_first():
+    # Cause on day 1: 80 mg instead of a hold. 14 days below 500, at 80 mg by then: the level below, 50. 28 days:
+    # hold. Recovered on day 30 from a dose at onset of 100: 20 mg less.
+    answer = persisting(30, [cause(1, "drug")])
+    assert decisions(answer) == [
+        (day(0), "check_cause", None, None, "firm"),
+        (day(1), "reduce", 80, None, "firm"),
+        (day(14), "reduce", 50, None, "firm"),
+        (day(28), "hold", 0.0, None, "firm"),
+        (day(30), "resume", 80.0, 1, "firm"),
+    ]
+    for number, expected in (
+        (0, ("check_cause", None, day(0), "firm")),
+        (1, ("reduce", 80, day(1), "firm")),
+        (7, ("watch", None, day(0), "firm")),  # 80 mg since day 2
+        (14, ("reduce", 50, day(14), "firm")),
+        (28, ("hold", 0.0, day(0), "firm")),
+    ):
+        assert status(persisting(number, [cause(1, "drug")])) == expected
+
+
+def test_a_required_cause_that_is_not_known_comes_before_any_decision_at_a_draw():
+    rows = [{"open": True, "action": "discontinue"}]
+    assert status(persisting(7, [], during=rows))[0] == "check_cause"
+    assert at_draws(persisting(7, [], during=rows)) == [(day(0), 1, "discontinue", None, 1)]
+    # Once it is known, the later of the two: the cause of day 8 (80 mg, which are given: watch, short since
+    # day 0). On one day, the draw.
+    assert status(persisting(8, [cause(8, "drug")], during=rows)) == ("watch", None, day(0), "firm")
+    assert status(persisting(0, [cause(0, "drug")], during=rows)) == ("discontinue", None, day(0), "firm")
+
+
+def test_treatment_related_may_hold_stop_or_ask_and_asks_where_it_is_not_verified():
+    for related, expected in (
+        ({"action": "hold"}, ("hold", 0.0, day(0), "firm")),
+        ({"action": "discontinue"}, ("discontinue", None, day(3), "firm")),
+        ({"action": "review"}, ("review", None, day(3), "firm")),
+        ({"action": "reduce", "dose": 50, "verified": False}, ("review", None, day(3), "firm")),
+    ):
+        answer = persisting(3, [cause(3, "drug")], treatment_related=related)
+        assert status(answer) == expected
+        said = (related["action"] if related.get("verified", True) else "review", expected[1])
+        assert decisions(answer)[1] == (day(3), *said, None, "firm")
+
+
+def test_treatment_related_reduces_only_from_a_higher_dose_at_onset():
+    # 100 mg at the onset on day 0, 80 mg since day 2. The onset counts: 99 mg are a reduction, 100 mg are none.
+    for mg, expected in ((99, ("watch", None, day(0), "firm")), (100, ("review", None, day(3), "firm"))):
+        related = {"action": "reduce", "dose": mg}
+        assert status(persisting(3, [cause(3, "drug")], treatment_related=related)) == expected
+
+
+def test_without_treatment_related_a_decision_at_a_draw_outlives_a_later_cause():
+    # The cause gives a recommendation to hold on day 3, but no table of its own: the draw of day 0 stands.
+    protocol = {key: value for key, value in PERSISTING.items() if key != "treatment_related"}
+    protocol["during"] = [{"open": True, "action": "discontinue"}]
+    answer = under(protocol, 3, PERSIST_LABS, PERSIST_DOSES, [cause(3, "drug")], NOT_NULL)
+    assert [row[:2] for row in decisions(answer)] == [
+        (day(0), "check_cause"), (day(0), "discontinue"), (day(3), "hold"),
+    ]  # fmt: skip
+    assert status(answer) == ("discontinue", None, day(0), "firm")
+
+
+def test_disease_related_comes_before_the_draw_and_its_status_is_its_action():
+    # The draw of day 7 would stop the drug, but the disease is known since day 3.
+    rows = [{"anc": "< 500", "days_in_band": "> 5", "action": "discontinue"}]
+    for related, expected in (
+        ({"action": "escalate", "dose": 180}, ("escalate", 180, day(0), "firm")),
+        ({"action": "escalate", "dose": 180, "verified": False}, ("escalate", 180, day(0), "firm")),
+        ({"action": "review"}, ("review", None, day(3), "firm")),
+        ({"action": "discontinue"}, ("discontinue", None, day(3), "firm")),
+        ({"action": "hold"}, ("hold", 0.0, day(0), "firm")),
+        ({"action": "reduce", "dose": 50}, ("reduce", 50, day(3), "firm")),
+        ({"action": "reduce", "dose": 80}, ("watch", None, day(0), "firm")),  # 80 mg are given
+    ):
+        answer = persisting(7, [cause(3, "disease")], disease_related=related, during=rows)
+        assert status(answer) == expected
+        said = (day(3), related["action"], 0.0 if related["action"] == "hold" else related.get("dose"))
+        assert decisions(answer)[1][:3] == said
+
+
+# ---------------------------------------------------------------- rank of a decision outside an episode
+
+
+def test_reduce_outside_an_episode_stands_while_more_than_that_is_given():
+    # 600 on day 3: 75 mg. It comes before watch; at 75 mg, watch since day 3.
+    labs = [anc(0, 2000), anc(3, 600)]
+    assert status(under(with_rows(LESS), 5, labs)) == ("reduce", 75.0, day(3), "firm")
+    lower = [dose(100, 0, 3), dose(75, 4)]
+    assert status(under(with_rows(LESS), 5, labs, lower)) == ("watch", None, day(3), None)
+    # In the same stay at 80 mg, the dose decided on day 3 is not counted again.
+    lower = [dose(100, 0, 3), dose(80, 4)]
+    answer = under(with_rows(LESS), 5, [*labs, anc(5, 600)], lower)
+    assert status(answer) == ("reduce", 75.0, day(3), "firm")
+    # Not given: off the drug. Back at 900 on day 5: the row no longer decides.
+    assert status(under(with_rows(LESS), 5, labs, [dose(100, 0, 3)])) == ("off_drug", None, day(4), None)
+    assert status(under(with_rows(LESS), 5, [*labs, anc(5, 900)]))[0] == "watch"
+
+
+def test_review_and_escalate_outside_an_episode_stand_until_the_dose_is_changed():
+    for action, mg in (("review", None), ("escalate", 140)):
+        row = {"anc": ">= 1500", "open": False, "days_in_band": ">= 14", "action": action}
+        protocol = with_rows(row if mg is None else row | {"dose": mg})
+        labs = [anc(0, 2000), anc(14, 2000)]
+        assert status(under(protocol, 13, labs))[0] == "continue"
+        assert status(under(protocol, 15, labs)) == (action, mg, day(14), "firm")
+        for changed in (80, 140):
+            doses = [dose(100, 0, 14), dose(changed, 15)]
+            assert status(under(protocol, 15, labs, doses)) == ("continue", None, day(0), None)
+
+
+def test_discontinue_outside_an_episode_stands_while_the_drug_is_given():
+    row = {"anc": "< 750", "open": False, "action": "discontinue"}
+    assert status(under(with_rows(row), 5, [anc(3, 600)])) == ("discontinue", None, day(3), "firm")
+    lower = [dose(100, 0, 3), dose(50, 4)]
+    assert status(under(with_rows(row), 5, [anc(3, 600)], lower)) == ("discontinue", None, day(3), "firm")
+    assert status(under(with_rows(row), 5, [anc(3, 600)], [dose(100, 0, 4)]))[0] == "off_drug"
+
+
+def test_a_dose_of_the_day_of_the_decision_may_be_the_last_one_before():
+    # Off since day 3, the draw of day 5 asks for a review of what was 100 mg. Restarted at 100: it stands.
+    row = {"anc": ">= 1500", "action": "review"}
+    for mg, expected in ((100, "review"), (80, "continue")):
+        answer = under(with_rows(row), 7, [anc(5, 2000)], [dose(100, 0, 2), dose(mg, 6)])
+        assert status(answer)[0] == expected
+
+
+def test_what_the_last_recovery_decided_comes_first():
+    # Recovered on day 4, clause 1. The row for good counts decides that day too, but the restart waits.
+    row = {"anc": ">= 1000", "open": False, "action": "escalate"}
+    labs = [anc(0, 400), anc(4, 1000)]
+    answer = under(with_rows(row), 4, labs, [dose(100, 0, 0)])
+    assert [row[1] for row in decisions(answer)] == ["hold", "resume", "escalate"]
+    assert status(answer) == ("resume", 100.0, day(4), "firm")
+    # Restarted at 100 mg, which is what it was before: it stands. At 140 mg it is answered.
+    assert status(under(with_rows(row), 5, labs, [dose(100, 0, 0), dose(100, 5)])) == (
+        "escalate", None, day(4), "firm",
+    )  # fmt: skip
+    assert status(under(with_rows(row), 5, labs, [dose(100, 0, 0), dose(140, 5)]))[0] == "continue"
+
+
+def test_a_row_that_decides_through_a_recovery_stands_since_it_began():
+    # Below 1500 since the onset on day 0, also at 1000 on day 4: one recommendation. Restarted at 100 mg.
+    row = {"anc": "< 1500", "action": "reduce", "dose": 80}
+    answer = under(with_rows(row), 5, [anc(0, 400), anc(4, 1000)], [dose(100, 0, 0), dose(100, 5)])
+    assert at_draws(answer) == [(day(0), 1, "reduce", 80, 1)]
+    assert status(answer) == ("reduce", 80, day(0), "firm")
+
+
+# ---------------------------------------------------------------- steps at recovery
+
+
+def test_a_step_at_recovery_counts_from_the_dose_at_onset():
+    # By steps: below for more than 7 days 25 % less (clause 1), else 50 mg less (clause 2). Recovered at 750.
+    def decided(mg, *labs):
+        counts = [platelets(0, 90000), *labs]
+        null = [{"patient_id": "P1", "duffy_null": True}]
+        answer = under(BY_STEPS, 20, counts, [dose(mg, 0, 0, BY_STEPS)], (), null)
+        return next(row[1:] for row in decisions(answer) if row[3] is not None)
+
+    assert decided(100, anc(0, 400), anc(8, 400), anc(9, 750)) == ("reduce", 75.0, 1, "firm")
+    assert decided(140, anc(0, 400), anc(8, 400), anc(9, 750)) == ("reduce", 105.0, 1, "firm")
+    assert decided(100, anc(0, 400), anc(1, 750)) == ("reduce", 50.0, 2, "firm")
+    assert decided(50, anc(0, 400), anc(1, 750)) == ("review", None, 2, "firm")  # nothing would be left
+
+
+# ---------------------------------------------------------------- which protocol, and mismatch
+
+
+def recorded(**facts):
+    return [{"patient_id": "P1", **facts}]
+
+
+def chosen(drug, patients, protocols):
+    answer = ask(0, [], [exposure("P1", (drug, None), 100, 0, None)], (), patients, protocols)
+    return some(answer.worklist[0], "protocol", "mismatch")
+
+
+def test_of_several_defaults_the_recorded_fact_chooses():
+    for patients, expected in (
+        (recorded(duffy_null=True), "e-null"), (recorded(duffy_null=False), "a-guideline"),
+        (recorded(duffy_null=None), "a-guideline"), (recorded(), "a-guideline"), ([], "a-guideline"),
+    ):  # fmt: skip
+        for protocols in ([GUIDELINE, NULL], [NULL, GUIDELINE]):
+            assert chosen("dasatinib", patients, protocols) == (expected, False)
+
+
+def test_a_default_whose_fact_is_not_recorded_is_not_taken():
+    assert chosen("imatinib", recorded(duffy_null=False), [PERSISTING, BY_STEPS]) == ("f-persisting", False)
+    assert chosen("imatinib", recorded(duffy_null=True), [PERSISTING, BY_STEPS]) == ("g-steps", False)
+    assert chosen("imatinib", recorded(duffy_null=None), [PERSISTING, BY_STEPS]) == (None, False)
+
+
+def test_all_facts_must_be_recorded_in_the_same_words():
+    for facts, expected in (
+        ({"diagnosis": "lymphoblastic leukaemia", "duffy_null": False}, False),
+        ({"diagnosis": " Lymphoblastic Leukaemia ", "duffy_null": False}, False),
+        ({"diagnosis": "leukaemia", "duffy_null": False}, True),
+        ({"diagnosis": "lymphoblastic leukaemia", "duffy_null": None}, True),
+        ({"diagnosis": "lymphoblastic leukaemia", "duffy_null": True}, True),
+    ):
+        answer = ask(0, [], [dose(50, 0, protocol=NAMED_ONLY)], (), recorded(**facts), [NAMED_ONLY])
+        assert answer.worklist[0]["mismatch"] is expected
+
+
+def test_a_mismatch_is_evaluated_as_named_and_asks_for_a_review_where_it_would_be_calm():
+    # The Duffy-null table (hold below 500, back at 750) for a patient of whom nothing is recorded.
+    def mismatched(as_of, *labs, until=None):
+        answer = ask(as_of, labs, [dose(100, 0, until, NULL)], protocols=[GUIDELINE, NULL])
+        assert some(answer.worklist[0], "protocol", "mismatch") == ("e-null", True)
+        return status(answer)
+
+    assert mismatched(1, anc(1, 2000)) == ("review", None, day(0), None)  # continue
+    assert mismatched(9, anc(1, 700)) == ("review", None, day(2), None)  # overdue: a first count below 1500
+    assert mismatched(1, anc(1, 400)) == ("hold", 0.0, day(1), "firm")
+    assert mismatched(1, anc(1, 99)) == ("discontinue", None, day(1), "firm")
+    assert mismatched(8, anc(5, 400), until=5) == ("review", None, day(5), "firm")  # keep_holding
+    assert mismatched(8, anc(5, 400), anc(8, 750), until=5) == (
+        "review",
+        None,
+        day(8),
+        "firm",
+    )  # resume
+    assert mismatched(8, anc(5, 2000), until=5) == ("off_drug", None, day(6), None)
+
+
+# ---------------------------------------------------------------- planned off-days
+
+
+def planned(start, end, protocol=GUIDELINE):
+    return dose(0, start, end, protocol, "planned")
+
+
+def test_a_planned_off_day_is_neither_a_hold_nor_off_the_drug():
+    # 100 mg on days 0 to 20, then seven days off.
+    cycle = [dose(100, 0, 20), planned(21, 27)]
+    assert status(ask(23, [anc(20, 2000)], cycle)) == ("continue", None, day(0), None)
+    assert status(ask(23, [anc(20, 2000)], [dose(100, 0, 20), dose(0, 21, 27)])) == (
+        "off_drug", None, day(21), None,
+    )  # fmt: skip
+    assert status(ask(28, [anc(20, 2000)], cycle)) == ("off_drug", None, day(21), None)  # nothing followed
+    assert status(ask(24, [anc(23, 400)], cycle)) == ("hold", 0.0, day(23), "firm")
+    assert ask(24, [anc(23, 400)], cycle).episodes[0]["dose_at_onset_mg"] == 100.0
+
+
+def test_a_planned_off_day_has_the_dose_of_the_last_day_that_was_not_planned():
+    # 75 mg are decided on day 0 and asked for while more is given. Day 15 is an off-day but for the last rows.
+    labs = [anc(0, 600), anc(14, 600)]
+    for doses, expected in (
+        ([dose(100, 0, 9), planned(10, 12), planned(13, 20)], "reduce"),  # two off-weeks in a row
+        ([dose(100, 0, 5), dose(75, 6, 9), planned(10, 20)], "watch"),
+        ([dose(100, 0, 8), planned(10, 20)], "off_drug"),  # nothing was given on day 9
+        ([dose(100, 0, 8), dose(0, 9, 9), planned(10, 20)], "off_drug"),
+        ([dose(100, 0, 9), planned(10, 20), dose(80, 12, 20)], "reduce"),  # 80 mg are given: no off-day
+        ([dose(100, 0, 9), planned(10, 20), dose(75, 12, 20)], "watch"),
+        ([dose(100, 0, 9), dose(75, 10, 20, reason="planned")], "watch"),  # a dose above 0 is no off-day
+    ):
+        assert status(under(with_rows(LESS), 15, labs, doses))[0] == expected
+
+
+def test_a_decision_that_waits_for_a_restart_waits_over_planned_off_days():
+    labs = [anc(5, 400), anc(9, 1000)]
+    doses = [dose(100, 0, 5), planned(6, 30)]
+    assert status(ask(20, labs, doses)) == ("resume", 100.0, day(9), "firm")
+    assert status(ask(7, labs, doses)) == ("hold", 0.0, day(5), "firm")
+
+
+# ---------------------------------------------------------------- the schedule by counts and after a gap
+
+
+def due(labs, as_of=None, doses=None):
+    """Days from the last draw to the next count under the Duffy-null table."""
+    last = max(row["collected_at"].date() for row in labs)
+    answer = ask(400 if as_of is None else as_of, labs, doses or [dose(100, 0, protocol=NULL)],
+                 (), recorded(duffy_null=True), [NULL])  # fmt: skip
+    return (answer.worklist[0]["next_lab_due_on"] - last).days
+
+
+def test_a_first_count_of_a_kind_is_confirmed_and_a_second_is_not():
+    # First below 1500: 1 day. Not the first: below 1000 3 days, else by the day of the course, 14.
+    assert due([anc(5, 1499)]) == due([anc(0, 1500), anc(5, 1499)]) == 1
+    assert due([anc(0, 1500)]) == 14
+    assert due([anc(0, 1499), anc(5, 1499)]) == 14
+    assert due([anc(0, 1499), anc(5, 999)]) == 3
+    assert due([anc(0, 1499), anc(2, 1500), anc(5, 1499)]) == 1
+    # The day before by its lowest, platelets alone are no ANC day, and <1600 does not show below 1500.
+    assert due([anc(0, 3000), anc(0, 1400, hour=20), anc(5, 1400)]) == 14
+    assert due([anc(0, 1400), platelets(3, 90000), anc(5, 1400)]) == 14
+    assert due([anc(0, 1600, comparator="<"), anc(5, 1400)]) == 1
+
+
+def test_the_weeks_after_a_dip_have_an_interval_of_their_own():
+    # Dip on day 100 (below 500), return on day 110 (the first at 1000 after it): weekly to day 137.
+    dip = [anc(100, 400), anc(105, 999), anc(110, 1000)]
+    assert due([*dip[:2], anc(110, 1500)]) == 7
+    assert due([*dip, anc(137, 1500)]) == 7
+    assert due([*dip, anc(138, 1500)]) == 90  # 28 days after the return, and past day 84
+    assert due(dip[:2]) == 3  # not back yet
+    assert due([*dip, anc(130, 600), anc(131, 1500)]) == 7  # 600 is no dip: the return is still day 110
+    assert due([*dip, anc(130, 499), anc(135, 1500), anc(160, 1500)]) == 7  # a new dip, a new return
+    assert due([anc(100, 2000), anc(110, 2000)]) == 90  # no dip
+
+
+def test_the_return_schedule_asks_that_the_last_count_meets_its_line():
+    # 900 on day 120 is within 28 days of the return but below 1000: first 1 day, the second time 3 days.
+    dip = [anc(100, 400), anc(110, 1500)]
+    assert due([*dip, anc(120, 900)]) == 1
+    assert due([*dip, anc(120, 900), anc(121, 900)]) == 3
+
+
+def test_a_gap_without_a_dose_starts_the_schedule_again():
+    def after(last, restart, drawn=131):
+        doses = [dose(100, 0, last, NULL), dose(100, restart, protocol=NULL)]
+        return due([anc(0, 2000), anc(drawn, 2000)], None, doses)
+
+    assert after(99, 130) == 14  # 30 days without, day 131 is day 1 of the schedule
+    assert after(100, 130) == 90  # 29 days
+    assert after(99, 130, drawn=214) == 14  # day 84
+    assert after(99, 130, drawn=215) == 90
+    assert after(99, 130, drawn=120) == 14  # drawn before the restart
+    # Off-days that were planned are days without a dose. Not before the restart has come.
+    doses = [dose(100, 0, 99, NULL), planned(100, 129, NULL), dose(100, 130, protocol=NULL)]
+    assert due([anc(131, 2000)], None, doses) == 14
+    assert due([anc(99, 2000)], 129, doses) == 90
+    # The last such gap counts; a short one after it changes nothing.
+    doses = [dose(100, 0, 9, NULL), dose(100, 50, 99, NULL), dose(100, 110, protocol=NULL)]
+    assert due([anc(134, 2000)], None, doses) == 14  # day 84 from day 50
+    assert due([anc(135, 2000)], None, doses) == 90
+
+
 # ---------------------------------------------------------------- random cohorts
 
 
@@ -619,6 +1207,26 @@ def test_the_random_cohorts_reach_every_status_trigger_and_kind_of_decision():
     assert statuses == set(URGENCY)
     assert len(triggers) == 9
     assert {("reduce", "sparse"), ("reduce", "firm"), ("review", "sparse"), ("escalate", "firm")} <= actions
+
+
+def test_the_random_cohorts_reach_every_decision_at_a_draw_and_every_status_of_one():
+    decided, shown, mismatched = set(), set(), set()
+    for seed in range(600):
+        answer = answer_to(random_cohort(seed))
+        at_draw = [row for row in answer.recommendations if row["during"] is not None]
+        decided |= {(row["action"], row["episode"] is not None) for row in at_draw}
+        inside = {
+            some(row, "patient_id", "protocol", "action", "decided_on"): row["episode"] is not None
+            for row in at_draw
+        }
+        rows = {some(row, "patient_id", "protocol", "status", "since") for row in answer.worklist}
+        shown |= {(row[2], inside[row]) for row in rows & inside.keys()}
+        mismatched |= {row["status"] for row in answer.worklist if row["mismatch"]}
+    actions = ("reduce", "discontinue", "escalate", "review")
+    anywhere = {(action, place) for action in actions for place in (True, False)}
+    assert decided == anywhere | {("hold", True)}
+    assert anywhere <= shown
+    assert mismatched == {"hold", "discontinue", "check_cause", "escalate", "reduce", "review", "off_drug"}
 
 
 @settings(max_examples=60)
@@ -658,3 +1266,9 @@ def test_rows_compare_across_libraries():
     frame["why"] = "words"
     assert as_rows("recommendations", frame) == as_rows("recommendations", answer.recommendations)
     assert as_rows("recommendations", frame)[1][7] == 2.0
+    # Of a mismatch the other program says the reason: only whether there is one is compared.
+    for words, mismatch in (("Needs Duffy-null.", True), ("", False), (None, False)):
+        said = pandas.DataFrame([row | {"mismatch": words} for row in answer.worklist])
+        (row,) = answer.worklist
+        assert as_rows("worklist", said) == as_rows("worklist", [row | {"mismatch": mismatch}])
+        assert as_rows("worklist", said) != as_rows("worklist", [row | {"mismatch": not mismatch}])

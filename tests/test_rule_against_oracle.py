@@ -14,9 +14,8 @@ def compare(cohort):
         cohort.labs, cohort.exposures, cohort.events, cohort.patients, cohort.protocols, cohort.as_of
     )
     for table in TABLES:
-        ordered = table == "worklist"
-        answered = oracle.as_rows(table, getattr(result, table), ordered)
-        read = oracle.as_rows(table, getattr(expected, table), ordered)
+        answered = oracle.as_rows(table, getattr(result, table), ordered=True)
+        read = oracle.as_rows(table, getattr(expected, table), ordered=True)
         differing = [pair for pair in zip(answered, read, strict=False) if pair[0] != pair[1]]
         assert answered == read, f"{table}: rule and oracle first differ in {differing[:1]}"
 

@@ -3,14 +3,15 @@
 import random
 from collections import Counter
 from dataclasses import replace
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 
 import pandas
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from tests import cohorts, hospital
+from tests import cohorts, hospital, oracle
 
 TABLES = ("episodes", "recommendations", "worklist")
 COURSE = ["patient_id", "drug", "protocol"]
@@ -31,8 +32,8 @@ def answers(result, without=()):
 
 
 def rows_of(frame):
-    cells = frame.astype(object).where(frame.notna(), None).astype(str)
-    return sorted(cells.itertuples(index=False, name=None))
+    cells = frame.astype(object).where(frame.notna(), None)
+    return sorted(tuple(map(str, row)) for row in cells.itertuples(index=False, name=None))
 
 
 def assert_same(found, expected):
@@ -132,6 +133,8 @@ def test_replay_a_closed_episode_and_its_decision_stand_for_good(seed):
     for place in ("recovered_on", "onset_on"):
         decided = decided_on(earlier.recommendations, earlier.episodes[closed], place)
         assert set(rows_of(decided[earlier.recommendations.columns])) <= set(rows_of(later.recommendations))
+    at_draws = earlier.recommendations.dropna(subset="during")
+    assert set(rows_of(at_draws)) <= set(rows_of(later.recommendations))
 
 
 def decided_on(recommendations, episodes, day):
@@ -156,7 +159,7 @@ def at_once(cohort):
 @few
 @given(seed=WARDS)
 def test_lowering_only_the_last_anc_never_makes_a_patient_safer(seed):
-    cohort = ward(seed)
+    cohort = that_only_holds(ward(seed))
     lowered = with_last_anc_lowered(cohort, random.Random(seed))
     before, after = hospital.evaluate(cohort), hospital.evaluate(lowered)
     open_before, open_after = (
@@ -171,6 +174,17 @@ def test_lowering_only_the_last_anc_never_makes_a_patient_safer(seed):
     moves = set(zip(status, status_after.reindex(status.index), strict=True))
     safer = {("hold", "watch"), ("hold", "continue"), ("watch", "continue"), ("keep_holding", "resume")}
     assert not moves & safer
+
+
+def that_only_holds(cohort):
+    """The cohort under tables that call for nothing but a hold while counts are low."""
+
+    def plain(protocol):
+        kept = {key: value for key, value in protocol.items() if key not in ("during", "treatment_related")}
+        escalates = protocol.get("disease_related", {}).get("action") == "escalate"
+        return kept if escalates else {key: value for key, value in kept.items() if key != "disease_related"}
+
+    return replace(cohort, protocols=[plain(protocol) for protocol in cohort.protocols])
 
 
 def with_last_anc_lowered(cohort, rng):
@@ -238,6 +252,75 @@ def moved_across_grades(anc):
     return anc if anc <= 1000 else anc * 5
 
 
+# ---------------------------------------------------------------- decisions at a draw, planned off-days
+
+
+@few
+@given(seed=WARDS)
+def test_a_row_for_draws_changes_nothing_but_what_is_said_at_draws(seed):
+    """One more row of [[during]], in any place: the same episodes, and the same decisions about them."""
+    cohort = ward(seed)
+    rng = random.Random(seed)
+    more = replace(cohort, protocols=[with_one_more_row(rng, protocol) for protocol in cohort.protocols])
+    before, after = hospital.evaluate(cohort), hospital.evaluate(more)
+    assert rows_of(after.episodes) == rows_of(before.episodes)
+    of_episodes = [
+        result.recommendations[result.recommendations["during"].isna()] for result in (before, after)
+    ]
+    assert rows_of(of_episodes[0]) == rows_of(of_episodes[1])
+
+
+def with_one_more_row(rng, protocol):
+    rows = list(protocol.get("during", ()))
+    rows.insert(rng.randint(0, len(rows)), cohorts.random_draw_row(rng, protocol))
+    return protocol | {"during": rows}
+
+
+@few
+@given(seed=WARDS)
+def test_a_stay_has_at_most_one_recommendation(seed):
+    """Between two recommendations of the only row there is a day with an ANC outside its band."""
+    row = {"anc": [">= 500", "< 1500"], "action": "review"}
+    cohort = ward(seed, patients=120)
+    cohort = replace(cohort, protocols=[protocol | {"during": [row]} for protocol in cohort.protocols])
+    at_draws = hospital.evaluate(cohort).recommendations.dropna(subset="during")
+    outside = days_outside(cohort, row["anc"])
+    repeated = 0
+    for (patient, *_), course in at_draws.groupby(COURSE):
+        days = [decided.date() for decided in course["decided_on"]]
+        for earlier, later in pairwise(days):
+            assert any(earlier < day < later for day in outside[patient])
+            repeated += 1
+    assert repeated > 5, "no second stay was met"
+
+
+def days_outside(cohort, band):
+    """For each patient the days whose lowest ANC is not in the band."""
+    days = {patient: [] for patient in patients_of(cohort)}
+    results = oracle.standing_results(cohort.labs, cohort.as_of)
+    for patient, found in days.items():
+        own = [row for row in results if row["patient_id"] == patient]
+        for draw in oracle.draws_of(own, date.min, cohort.as_of):
+            lowest = oracle.lowest(draw.anc)
+            if lowest and not all(oracle.count_meets(lowest, bound) for bound in band):
+                found.append(draw.day)
+    return days
+
+
+@few
+@given(seed=WARDS)
+def test_that_an_off_day_was_planned_changes_no_episode_and_no_decision(seed):
+    cohort = ward(seed)
+    unplanned = [
+        row | {"end_reason": None} if row["end_reason"] == "planned" else row for row in cohort.exposures
+    ]
+    planned, held = hospital.evaluate(cohort), hospital.evaluate(replace(cohort, exposures=unplanned))
+    assert rows_of(planned.episodes) == rows_of(held.episodes)
+    assert rows_of(planned.recommendations) == rows_of(held.recommendations)
+    due = [*COURSE, "next_lab_due_on"]
+    assert rows_of(planned.worklist[due]) == rows_of(held.worklist[due])
+
+
 # ---------------------------------------------------------------- the numbers of an answer fit each other
 
 
@@ -284,12 +367,35 @@ def test_every_episode_has_its_decisions(answered):
     assert len(at_onset.drop_duplicates(episode)) == len(result.episodes)
     closed = result.episodes.dropna(subset="recovered_on")
     recovered = ("resume", "reduce", "discontinue", "review")
-    decided = result.recommendations[result.recommendations["action"].isin(recovered)]
+    of_episodes = result.recommendations[result.recommendations["during"].isna()]
+    decided = of_episodes[of_episodes["action"].isin(recovered)]
     matched = decided_on(decided, closed, "recovered_on")
-    assert len(matched) == len(closed) == len(decided)
+    assert len(matched.drop_duplicates(episode)) == len(closed)
+    # the others follow from a cause
+    with_cause = result.episodes.dropna(subset="cause")
+    assert len(decided) - len(closed) <= len(with_cause)
+    assert set(rows_of(decided[episode])) <= set(rows_of(closed[episode])) | set(rows_of(with_cause[episode]))
     assert not result.recommendations["certainty"].isna().any()
-    firm = result.recommendations["certainty"] == "firm"
-    assert firm[~result.recommendations["action"].isin(recovered)].all()
+    sparse = result.recommendations[result.recommendations["certainty"] != "firm"]
+    assert len(decided_on(sparse, closed, "recovered_on")) == len(sparse)
+    assert sparse["during"].isna().all()
+
+
+def test_a_decision_at_a_draw_names_its_row_and_belongs_to_an_open_episode_or_to_none(answered):
+    cohort, result = answered
+    rows = {protocol["id"]: len(protocol.get("during", ())) for protocol in cohort.protocols}
+    at_draws = result.recommendations.dropna(subset="during")
+    assert len(at_draws) > 100
+    assert at_draws["during"].between(1, at_draws["protocol"].map(rows)).all()
+    assert at_draws["clause"].isna().all()
+    inside = at_draws.dropna(subset="episode").merge(result.episodes, on=[*COURSE, "episode"])
+    assert len(inside) == at_draws["episode"].notna().sum()
+    assert (inside["decided_on"] >= inside["onset_on"]).all()
+    assert (inside["recovered_on"].isna() | (inside["decided_on"] < inside["recovered_on"])).all()
+    outside = at_draws[at_draws["episode"].isna()].merge(result.episodes, on=COURSE)
+    after = outside["decided_on"] >= outside["recovered_on"]
+    assert ((outside["decided_on"] < outside["onset_on"]) | after).all()
+    assert not (at_draws["episode"].isna() & (at_draws["action"] == "hold")).any()
 
 
 def test_a_patient_has_a_row_a_course_or_one_row(answered):
@@ -304,3 +410,12 @@ def test_a_patient_has_a_row_a_course_or_one_row(answered):
     overdue = result.worklist[result.worklist["status"] == "overdue"]
     assert ((pandas.Timestamp(cohort.as_of) - overdue["next_lab_due_on"]).dt.days > 3).all()
     assert (overdue["since"] == overdue["next_lab_due_on"]).all()
+
+
+def test_a_mismatch_is_never_calm(answered):
+    _, result = answered
+    mismatched = result.worklist[result.worklist["mismatch"].fillna("") != ""]
+    assert len(mismatched) > 20
+    urgent = ("hold", "discontinue", "check_cause", "escalate", "reduce", "review")
+    assert mismatched["status"].isin((*urgent, "off_drug")).all()
+    assert mismatched.loc[mismatched["status"] == "review", "dose_mg"].isna().all()

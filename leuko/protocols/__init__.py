@@ -10,15 +10,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from leuko.protocols.schema import Clause, Condition, Protocol
+from leuko.protocols.conditions import Condition
+from leuko.protocols.schema import Clause, Protocol
 from leuko.protocols.tables import write_tables
-from leuko.protocols.words import in_words
+from leuko.protocols.words import described, in_words
 
 __all__ = [
     "Clause",
     "Condition",
     "Protocol",
     "ProtocolError",
+    "described",
     "in_words",
     "load_protocols",
     "version",
@@ -112,13 +114,19 @@ def clashes(protocols: dict[str, Protocol]) -> list[str]:
             faults.append(f'{file}: id: "{second.id}" is already used by {first_file}')
         if first.drug != second.drug:
             continue
-        if first.default and second.default:
+        if first.default and second.default and not told_apart(first, second):
             faults.append(f"{file}: default: {second.drug} already has its default in {first_file}")
         if names(second.setting) & (names(first.setting) | names(first.id)):
             faults.append(f'{file}: setting: "{second.setting}" already names the protocol of {first_file}')
         elif names(first.setting) & names(second.id):
             faults.append(f'{file}: id: "{second.id}" is already the setting of {first_file}')
     return faults
+
+
+def told_apart(first: Protocol, second: Protocol) -> bool:
+    """Whether recorded facts decide between two defaults: one asks for nothing, or both for another value of a fact."""
+    shared = first.facts.keys() & second.facts.keys()
+    return bool(first.facts) != bool(second.facts) or any(first.facts[fact] != second.facts[fact] for fact in shared)
 
 
 def names(written: str | None) -> set[str]:

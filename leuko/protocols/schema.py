@@ -4,84 +4,23 @@ Counts are cells/µL, doses mg per day, durations calendar days. None always mea
 does not give the key. Reasons of refusal are written for the pharmacist who edits the file.
 """
 
-import re
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-OPERATORS = ("<", "<=", ">", ">=", "=")
+from leuko.protocols.conditions import Band, CauseCondition, Condition, Dose, DoseSaid, NumberCondition, Part
+
 FACTS = ("episode", "days_to_recovery", "days_below", "anc_nadir", "platelets_nadir", "cause")
-DOSE_RULES = ("starting", "current", "next_level")
+DRAW_FACTS = ("days_in_band", "episode", "cause")
 
 Action = Literal["hold", "resume", "reduce", "discontinue", "escalate", "review", "check_cause"]
 RecoveryAction = Literal["resume", "reduce", "discontinue", "review"]
+TreatmentAction = Literal["hold", "reduce", "discontinue", "review"]
+DrawAction = Literal["hold", "reduce", "discontinue", "escalate", "review"]
 Words = Annotated[str, Field(pattern=r"\S")]
 Days = Annotated[int, Field(strict=True, ge=1)]
 Milligrams = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
-
-
-class Part(BaseModel):
-    """A part of a protocol file: no key beyond the known ones, never changed once read."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Condition(Part):
-    """One comparison: `number` for counts, days and episodes, `word` for a cause; the other is None."""
-
-    operator: Literal["<", "<=", ">", ">=", "="]
-    number: float | None = None
-    word: Literal["disease", "treatment"] | None = None
-
-    def __str__(self) -> str:
-        return f"{self.operator} {self.word or format(self.number, '.15g')}"
-
-
-def read_number_condition(written: Any) -> Condition:
-    """Read "< 500", ">= 2", "= 3" or a plain number (which means exactly that number)."""
-    if isinstance(written, bool) or not isinstance(written, str | int | float):
-        raise ValueError('needs an operator and a number, such as "< 500"')
-    operator, number = re.fullmatch(r"\s*([^\s\w.+-]*)\s*(.*?)\s*", str(written), re.DOTALL).groups()
-    operator = operator or "="
-    if operator not in OPERATORS:
-        raise ValueError(f'operator "{operator}" is not in the list: {"  ".join(OPERATORS)}')
-    if re.fullmatch(r"-\d+(\.\d+)?", number):
-        raise ValueError(f"{number} is negative")
-    if not re.fullmatch(r"\d+(\.\d+)?", number, re.ASCII):
-        raise ValueError(f'needs a number in plain digits, such as "< 500", not "{number}"')
-    return Condition(operator=operator, number=float(number))
-
-
-def read_cause_condition(written: Any) -> Condition:
-    """Read the cause of an episode: "disease" or "treatment"."""
-    if written not in ("disease", "treatment"):
-        raise ValueError(f'must be "disease" or "treatment", not {written!r}')
-    return Condition(operator="=", word=written)
-
-
-def read_dose(written: Any) -> Any:
-    """Read a clause's dose: one of the dose rules, or mg per day."""
-    if written in DOSE_RULES:
-        return written
-    if isinstance(written, bool) or not isinstance(written, int | float):
-        raise ValueError(f'must be "starting", "current", "next_level" or a number in mg, not {written!r}')
-    if not 0 < written < float("inf"):
-        raise ValueError(f"must be above 0 mg, not {written}")
-    return float(written)
-
-
-NumberCondition = Annotated[Condition, BeforeValidator(read_number_condition)]
-CauseCondition = Annotated[Condition, BeforeValidator(read_cause_condition)]
-Dose = Annotated[Literal["starting", "current", "next_level"] | float, BeforeValidator(read_dose)]
 
 
 class Evidence(Part):
@@ -127,6 +66,60 @@ class DiseaseRelated(Evidence):
     why: Words | None = None
 
 
+class TreatmentRelated(Evidence):
+    """What to do once the cause of an episode is known to be the treatment; dose in mg per day, or None."""
+
+    action: TreatmentAction
+    dose: Milligrams | None = None
+    why: Words | None = None
+
+    @model_validator(mode="after")
+    def dose_fits_action(self) -> "TreatmentRelated":
+        check_dose_of_action(self.action, self.dose)
+        return self
+
+
+class AtDraw(Evidence):
+    """One row of the table for decisions at a draw: the band of counts, what else must hold, and the action.
+
+    `anc`, `platelets` (cells/µL) and `open` (whether an episode is open) make the band; None: not asked.
+    """
+
+    anc: Band = ()
+    platelets: Band = ()
+    open: Annotated[bool, Field(strict=True)] | None = None
+    days_in_band: NumberCondition | None = None
+    episode: NumberCondition | None = None
+    cause: CauseCondition | None = None
+    action: DrawAction
+    dose: DoseSaid | None = None
+    why: Words | None = None
+
+    @property
+    def conditions(self) -> dict[str, Condition]:
+        """The conditions beside the band, by the fact each one tests."""
+        return {fact: getattr(self, fact) for fact in DRAW_FACTS if getattr(self, fact) is not None}
+
+    @model_validator(mode="after")
+    def is_whole(self) -> "AtDraw":
+        if not (self.anc or self.platelets or self.open is not None):
+            raise ValueError("needs a band: anc, platelets or open")
+        if self.action == "hold" and self.open is not True:
+            raise ValueError('action "hold" needs open = true: outside an episode nothing says when it ends')
+        if self.dose is not None and self.dose.rule in ("starting", "current"):
+            raise ValueError(f'dose "{self.dose.rule}" is for a recovery')
+        check_dose_of_action(self.action, self.dose)
+        return self
+
+
+def check_dose_of_action(action: str, dose: Dose | float | None) -> None:
+    """Refuse a reduction without a dose (it is a review then), and a dose where the action has none."""
+    if action == "reduce" and dose is None:
+        raise ValueError('action "reduce" needs a dose; where the text gives none the action is "review"')
+    if action in ("hold", "discontinue", "review") and dose is not None:
+        raise ValueError(f'action "{action}" takes no dose')
+
+
 class Clause(Evidence):
     """One row of the recovery table. All the conditions it gives must hold for it to decide."""
 
@@ -137,7 +130,7 @@ class Clause(Evidence):
     platelets_nadir: NumberCondition | None = None
     cause: CauseCondition | None = None
     action: RecoveryAction
-    dose: Dose | None = None
+    dose: DoseSaid | None = None
     why: Words | None = None
 
     @property
@@ -147,12 +140,48 @@ class Clause(Evidence):
 
 
 class Interval(Evidence):
-    """One row of the monitoring schedule: days to the next count, by the last ANC and day of the course."""
+    """One row of the monitoring schedule: days to the next count, by the last ANC and day of the course.
+
+    `first`: only the first ANC of a stay that meets `anc`. `after_anc` with `for_days`: only so many days after the
+    return to `anc` from an ANC that met `after_anc`.
+    """
 
     anc: NumberCondition | None = None
+    first: Annotated[bool, Field(strict=True)] = False
+    after_anc: NumberCondition | None = None
+    for_days: Days | None = None
     until_day: Annotated[int, Field(strict=True, ge=0)] | None = None
     every_days: Days
     why: Words | None = None
+
+    @model_validator(mode="after")
+    def is_whole(self) -> "Interval":
+        if self.first and self.anc is None:
+            raise ValueError("first needs anc")
+        if (self.after_anc is None) != (self.for_days is None):
+            raise ValueError("after_anc and for_days need each other")
+        if self.after_anc is not None and self.anc is None:
+            raise ValueError("after_anc needs anc, the count of the return")
+        return self
+
+
+class Requires(Part):
+    """Facts that must be recorded of a patient (never inferred) for the protocol to fit; None: not asked."""
+
+    duffy_null: Annotated[bool, Field(strict=True)] | None = None
+    diagnosis: Words | None = None
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """The facts asked for, as the words that the record must have, in lower case."""
+        asked = self.model_dump(exclude_none=True)
+        return {fact: str(value).strip().lower() for fact, value in asked.items()}
+
+    @model_validator(mode="after")
+    def asks_something(self) -> "Requires":
+        if not self.facts:
+            raise ValueError("must not be empty")
+        return self
 
 
 class Source(Part):
@@ -170,19 +199,23 @@ class Protocol(Part):
     """A published dose-modification table for one drug in one setting.
 
     `setting` None: found by its id, or as the drug's default, only. `platelets` None: the table has no
-    platelet rule. No `monitoring`: no published schedule, so no count is ever due.
+    platelet rule. No `monitoring`: no published schedule, so no count is ever due. `requires` None: any patient.
     """
 
     id: Words
     drug: Annotated[Words, AfterValidator(str.lower)]
     setting: Words | None = None
     default: Annotated[bool, Field(strict=True)] = False
+    requires: Requires | None = None
     starting_dose_mg: Milligrams | None = None
     dose_levels_mg: tuple[Milligrams, ...] = ()
+    schedule_restarts_after_days: Days | None = None
     cause_required: Annotated[bool, Field(strict=True)] = False
     anc: Thresholds
     platelets: Thresholds | None = None
     disease_related: DiseaseRelated | None = None
+    treatment_related: TreatmentRelated | None = None
+    during: tuple[AtDraw, ...] = ()
     recovery: tuple[Clause, ...] = ()
     monitoring: tuple[Interval, ...] = ()
     source: Annotated[tuple[Source, ...], Field(min_length=1)]
@@ -194,10 +227,37 @@ class Protocol(Part):
             raise ValueError("must go from the highest to the lowest, each once")
         return levels
 
-    @field_validator("recovery")
+    @property
+    def facts(self) -> dict[str, str]:
+        """What must be recorded of a patient for this protocol to fit; empty: nothing."""
+        return self.requires.facts if self.requires else {}
+
+    @property
+    def reads_every_draw(self) -> bool:
+        """Whether a draw that neither opens nor closes an episode can decide something."""
+        return bool(self.during) or any(line.first or line.after_anc for line in self.monitoring)
+
+    @field_validator("during")
     @classmethod
-    def next_level_has_levels(cls, clauses: tuple[Clause, ...], read: ValidationInfo) -> tuple[Clause, ...]:
-        for row, clause in enumerate(clauses, start=1):
-            if clause.dose == "next_level" and read.data.get("dose_levels_mg") == ():
-                raise ValueError(f'row {row}: dose "next_level" needs dose_levels_mg')
-        return clauses
+    def bands_have_thresholds(cls, rows: tuple[AtDraw, ...], read: ValidationInfo) -> tuple[AtDraw, ...]:
+        for number, row in enumerate(rows, start=1):
+            if row.platelets and read.data.get("platelets", ...) is None:
+                raise ValueError(f"row {number}: a band of platelets needs [platelets]")
+        return rows
+
+    @field_validator("treatment_related")
+    @classmethod
+    def treatment_follows_cause(cls, related: TreatmentRelated | None, read: ValidationInfo) -> TreatmentRelated | None:
+        if related is not None and not read.data.get("cause_required"):
+            raise ValueError("needs cause_required = true")
+        return related
+
+    @field_validator("during", "recovery")
+    @classmethod
+    def next_level_has_levels(
+        cls, rows: tuple[AtDraw, ...] | tuple[Clause, ...], read: ValidationInfo
+    ) -> tuple[AtDraw, ...] | tuple[Clause, ...]:
+        for number, row in enumerate(rows, start=1):
+            if row.dose == Dose(rule="next_level") and read.data.get("dose_levels_mg") == ():
+                raise ValueError(f'row {number}: dose "next_level" needs dose_levels_mg')
+        return rows

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import duckdb
 
-from leuko.protocols.schema import Protocol
+from leuko.protocols.schema import AtDraw, Clause, Protocol
 
 Row = tuple[object, ...]
 
@@ -14,8 +14,7 @@ def write_tables(
 ) -> None:
     """Write the protocols into schema `main` of the connection's database, replacing what was there.
 
-    Seven tables, each keyed by the protocol's id: `protocols`, `thresholds`, `dose_levels`, `clauses`,
-    `conditions`, `monitoring`, `protocol_sources`. Rows of ordered tables are numbered from 1; counts are
+    Each table of TABLES is keyed by the protocol's id. Rows of ordered tables are numbered from 1; counts are
     cells/µL, doses mg per day; NULL where the file does not give the key. `temp`: as temporary tables, which
     only this connection sees and which a read-only database allows.
     """
@@ -30,14 +29,20 @@ def write_tables(
 
 
 def protocol_rows(protocol: Protocol) -> Iterator[Row]:
-    disease = protocol.disease_related
-    related = (None,) * 5
-    if disease is not None:
-        related = (disease.action, disease.dose, disease.verified, disease.source, disease.why)
     yield (
         protocol.drug, protocol.setting, protocol.default, protocol.starting_dose_mg, protocol.cause_required,
-        protocol.platelets is not None, *related,
+        protocol.schedule_restarts_after_days, protocol.platelets is not None, protocol.reads_every_draw,
     )
+
+
+def requirement_rows(protocol: Protocol) -> Iterator[Row]:
+    yield from protocol.facts.items()
+
+
+def related_rows(protocol: Protocol) -> Iterator[Row]:
+    for cause, related in (("disease", protocol.disease_related), ("treatment", protocol.treatment_related)):
+        if related is not None:
+            yield (cause, related.action, related.dose, related.why, related.verified, related.source)
 
 
 def threshold_rows(protocol: Protocol) -> Iterator[Row]:
@@ -56,23 +61,49 @@ def dose_level_rows(protocol: Protocol) -> Iterator[Row]:
 
 def clause_rows(protocol: Protocol) -> Iterator[Row]:
     for number, clause in enumerate(protocol.recovery, start=1):
-        fixed = isinstance(clause.dose, float)
-        yield (
-            number, clause.action, "fixed" if fixed else clause.dose, clause.dose if fixed else None,
-            clause.why, clause.verified, clause.source,
-        )
+        yield (number, clause.action, *dose_said(clause), clause.why, clause.verified, clause.source)
 
 
 def condition_rows(protocol: Protocol) -> Iterator[Row]:
-    for number, clause in enumerate(protocol.recovery, start=1):
-        for fact, condition in clause.conditions.items():
+    yield from rows_of_conditions(protocol.recovery)
+
+
+def during_rows(protocol: Protocol) -> Iterator[Row]:
+    for line, row in enumerate(protocol.during, start=1):
+        yield (line, row.open, row.action, *dose_said(row), row.why, row.verified, row.source)
+
+
+def during_band_rows(protocol: Protocol) -> Iterator[Row]:
+    for line, row in enumerate(protocol.during, start=1):
+        for analyte, band in (("anc", row.anc), ("platelets", row.platelets)):
+            for bound in band:
+                yield (line, analyte, bound.operator, bound.number)
+
+
+def during_condition_rows(protocol: Protocol) -> Iterator[Row]:
+    yield from rows_of_conditions(protocol.during)
+
+
+def dose_said(row: Clause | AtDraw) -> tuple[str | None, float | None]:
+    return (row.dose.rule, row.dose.amount) if row.dose else (None, None)
+
+
+def rows_of_conditions(table: tuple[Clause | AtDraw, ...]) -> Iterator[Row]:
+    for number, row in enumerate(table, start=1):
+        for fact, condition in row.conditions.items():
             yield (number, fact, condition.operator, condition.number, condition.word)
 
 
 def monitoring_rows(protocol: Protocol) -> Iterator[Row]:
     for line, interval in enumerate(protocol.monitoring, start=1):
-        anc = (interval.anc.operator, interval.anc.number) if interval.anc else (None, None)
-        yield (line, *anc, interval.until_day, interval.every_days, interval.verified, interval.source)
+        anc, after = (
+            (condition.operator, condition.number) if condition else (None, None)
+            for condition in (interval.anc, interval.after_anc)
+        )
+        yield (
+            line, *anc, interval.first, *after, interval.for_days, interval.until_day, interval.every_days,
+            interval.verified, interval.source,
+        )
 
 
 def source_rows(protocol: Protocol) -> Iterator[Row]:
@@ -83,9 +114,14 @@ def source_rows(protocol: Protocol) -> Iterator[Row]:
 TABLES: dict[str, tuple[str, Callable[[Protocol], Iterator[Row]]]] = {
     "protocols": (
         """protocol TEXT, drug TEXT, setting TEXT, is_default BOOLEAN, starting_dose_mg DOUBLE,
-        cause_required BOOLEAN, has_platelets BOOLEAN, disease_action TEXT, disease_dose_mg DOUBLE,
-        disease_verified BOOLEAN, disease_source TEXT, disease_why TEXT""",
+        cause_required BOOLEAN, schedule_restarts_after_days INTEGER, has_platelets BOOLEAN,
+        reads_every_draw BOOLEAN""",
         protocol_rows,
+    ),
+    "requirements": ("protocol TEXT, fact TEXT, word TEXT", requirement_rows),
+    "related": (
+        """protocol TEXT, cause TEXT, action TEXT, dose_mg DOUBLE, why TEXT, verified BOOLEAN, source TEXT""",
+        related_rows,
     ),
     "thresholds": (
         """protocol TEXT, analyte TEXT, hold_operator TEXT, hold DOUBLE, resume_operator TEXT, resume DOUBLE,
@@ -94,7 +130,7 @@ TABLES: dict[str, tuple[str, Callable[[Protocol], Iterator[Row]]]] = {
     ),
     "dose_levels": ("protocol TEXT, dose_mg DOUBLE", dose_level_rows),
     "clauses": (
-        """protocol TEXT, clause INTEGER, action TEXT, dose_rule TEXT, dose_mg DOUBLE, why TEXT,
+        """protocol TEXT, clause INTEGER, action TEXT, dose_rule TEXT, dose_amount DOUBLE, why TEXT,
         verified BOOLEAN, source TEXT""",
         clause_rows,
     ),
@@ -102,9 +138,19 @@ TABLES: dict[str, tuple[str, Callable[[Protocol], Iterator[Row]]]] = {
         "protocol TEXT, clause INTEGER, fact TEXT, operator TEXT, number DOUBLE, word TEXT",
         condition_rows,
     ),
-    "monitoring": (
-        """protocol TEXT, line INTEGER, anc_operator TEXT, anc DOUBLE, until_day INTEGER, every_days INTEGER,
+    "during": (
+        """protocol TEXT, line INTEGER, open BOOLEAN, action TEXT, dose_rule TEXT, dose_amount DOUBLE, why TEXT,
         verified BOOLEAN, source TEXT""",
+        during_rows,
+    ),
+    "during_bands": ("protocol TEXT, line INTEGER, analyte TEXT, operator TEXT, number DOUBLE", during_band_rows),
+    "during_conditions": (
+        "protocol TEXT, line INTEGER, fact TEXT, operator TEXT, number DOUBLE, word TEXT",
+        during_condition_rows,
+    ),
+    "monitoring": (
+        """protocol TEXT, line INTEGER, anc_operator TEXT, anc DOUBLE, first BOOLEAN, after_operator TEXT,
+        after_anc DOUBLE, for_days INTEGER, until_day INTEGER, every_days INTEGER, verified BOOLEAN, source TEXT""",
         monitoring_rows,
     ),
     "protocol_sources": (

@@ -17,7 +17,9 @@ SELECT
         WHEN 'starting' THEN 'the starting dose'
         WHEN 'current' THEN 'the dose at onset'
         WHEN 'next_level' THEN 'the next lower level'
-        WHEN 'fixed' THEN number_words(clauses.dose_mg) || ' mg'
+        WHEN 'fixed' THEN number_words(clauses.dose_amount) || ' mg'
+        WHEN 'minus_mg' THEN number_words(clauses.dose_amount) || ' mg less'
+        WHEN 'minus_percent' THEN number_words(clauses.dose_amount) || ' % less'
     END AS dose,
     fact_words(observed.fact) AS fact, observed.condition, observed.found, observed.holds,
     shortest.found AS found_shortest, shortest.holds AS holds_shortest,

@@ -11,7 +11,7 @@ SELECT
         replace(statuses.to_do, '{drug}', coalesce(worklist.drug, 'the drug')),
         '{dose}', coalesce(dose_words(worklist.dose_mg, worklist.dose_unit), 'a dose that the table does not give')
     ) || ': ' || worklist.why AS to_do,
-    worklist.why, worklist.dose_mg, worklist.dose_now_mg, worklist.dose_unit,
+    worklist.why, worklist.mismatch, worklist.dose_mg, worklist.dose_now_mg, worklist.dose_unit,
     worklist.first_dose_mg, worklist.starting_dose_mg,
     worklist.last_anc, worklist.last_anc_comparator, worklist.last_anc_on,
     worklist.since, worklist.next_lab_due_on, worklist.certainty, worklist.course

@@ -18,5 +18,23 @@ CREATE OR REPLACE TEMP MACRO fact_words(fact) AS
         WHEN 'anc_nadir' THEN 'lowest measured ANC'
         WHEN 'platelets_nadir' THEN 'lowest measured platelet count'
         WHEN 'cause' THEN 'cause'
+        WHEN 'days_in_band' THEN 'days in the band'
     END;
 CREATE OR REPLACE TEMP MACRO unverified_words(verified) AS CASE WHEN verified THEN '' ELSE ' (not verified)' END;
+-- Whether a count, days or a number meets a condition. A count with a comparator meets one only where it must: "<x" is
+-- below t where x <= t, ">x" is above t where x >= t; otherwise it cannot be told (null).
+CREATE OR REPLACE TEMP MACRO meets(number, sign, operator, bound) AS
+    CASE
+        WHEN sign = '<' THEN CASE WHEN operator IN ('<', '<=') AND number <= bound THEN true END
+        WHEN sign = '>' THEN CASE WHEN operator IN ('>', '>=') AND number >= bound THEN true END
+        WHEN operator = '<' THEN number < bound
+        WHEN operator = '<=' THEN number <= bound
+        WHEN operator = '>' THEN number > bound
+        WHEN operator = '>=' THEN number >= bound
+        ELSE number = bound
+    END;
+CREATE OR REPLACE TEMP MACRO fact_asked_words(fact, word) AS
+    CASE fact
+        WHEN 'duffy_null' THEN CASE word WHEN 'true' THEN 'a Duffy-null' ELSE 'no Duffy-null' END || ' status'
+        ELSE 'the diagnosis "' || word || '"'
+    END;

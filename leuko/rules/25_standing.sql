@@ -1,4 +1,4 @@
--- Step 21. Where each course stands on the day asked: every fact that a worklist status is decided from.
+-- Step 25. Where each course stands on the day asked: every fact that a worklist status is decided from.
 WITH last_states AS (
     SELECT
         course,
@@ -29,7 +29,7 @@ course_measured AS (
 ),
 
 last_episodes AS (
-    SELECT course, episode, onset_on, recovered_on, cause
+    SELECT course, episode, onset_on, recovered_on, cause, cause_on
     FROM episodes
     QUALIFY row_number() OVER (PARTITION BY course ORDER BY episode DESC) = 1
 ),
@@ -37,12 +37,50 @@ last_episodes AS (
 last_recommendations AS (
     SELECT course, action, dose_mg, certainty, why
     FROM recommendations
+    WHERE during IS NULL
     QUALIFY row_number() OVER (PARTITION BY course ORDER BY episode DESC, decided_on DESC, place DESC) = 1
+),
+
+-- What stands instead of the hold while an episode is open: what the table says of the disease as its cause, else the
+-- last of what it says of the treatment as its cause and of what was decided at draws since the onset.
+guides AS (
+    SELECT
+        recommendations.course, recommendations.action, recommendations.dose_mg, recommendations.decided_on,
+        recommendations.why, coalesce(related.cause = 'disease', false) AS of_disease
+    FROM recommendations
+    JOIN last_episodes
+        ON last_episodes.course = recommendations.course AND last_episodes.episode = recommendations.episode
+    LEFT JOIN related
+        ON related.protocol = recommendations.protocol AND related.cause = last_episodes.cause
+        AND recommendations.decided_on = last_episodes.cause_on AND recommendations.place = 2
+    WHERE recommendations.during IS NOT NULL OR related.cause IS NOT NULL
+    QUALIFY row_number() OVER (
+        PARTITION BY recommendations.course
+        ORDER BY of_disease DESC, recommendations.decided_on DESC, recommendations.place DESC
+    ) = 1
+),
+
+-- A row for draws that decides on the last draw.
+draw_decisions AS (
+    SELECT
+        decisions.course, decisions.action, decisions.dose_mg, decisions.dose_before_mg, decisions.decided_on,
+        recommendations.why
+    FROM decisions
+    JOIN at_draws ON at_draws.course = decisions.course AND at_draws.decided_on = decisions.decided_on AND at_draws.stands
+    JOIN recommendations
+        ON recommendations.course = decisions.course AND recommendations.decided_on = decisions.decided_on
+        AND recommendations.during = decisions.during
+    WHERE decisions.moment = 'draw'
 )
 
 SELECT
     courses.*, readers.person, protocols.has_platelets, protocols.cause_required,
-    protocols.disease_action, protocols.disease_dose_mg,
+    requirements.protocol IS NULL OR suited.patient_id IS NOT NULL AS suits,
+    guides.action AS guide_action, guides.dose_mg AS guide_dose_mg, guides.decided_on AS guide_on,
+    guides.why AS guide_why, guides.of_disease,
+    draw_decisions.action AS draw_action, draw_decisions.dose_mg AS draw_dose_mg,
+    draw_decisions.dose_before_mg AS draw_dose_before_mg, draw_decisions.decided_on AS draw_on,
+    draw_decisions.why AS draw_why,
     course_measured.anc_on AS course_anc_on, course_measured.platelets_on AS course_platelets_on,
     coalesce(short_since.short_on, course_measured.first_draw_on) AS short_on,
     coalesce(last_states.open, false) AS episode_open,
@@ -62,4 +100,8 @@ LEFT JOIN last_states ON last_states.course = courses.course
 LEFT JOIN short_since ON short_since.course = courses.course
 LEFT JOIN last_episodes ON last_episodes.course = courses.course
 LEFT JOIN last_recommendations ON last_recommendations.course = courses.course
+LEFT JOIN guides ON guides.course = courses.course
+LEFT JOIN draw_decisions ON draw_decisions.course = courses.course
 LEFT JOIN schedule ON schedule.course = courses.course
+LEFT JOIN (SELECT DISTINCT protocol FROM requirements) AS requirements ON requirements.protocol = courses.protocol
+LEFT JOIN suited ON suited.patient_id = courses.patient_id AND suited.protocol = courses.protocol

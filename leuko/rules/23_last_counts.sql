@@ -1,4 +1,4 @@
--- Step 19. The lowest ANC and platelet count of the last day each was measured: of the patient, and of each course.
+-- Step 23. The lowest ANC and platelet count of the last day each was measured: of the patient, and of each course.
 WITH last_days AS (
     SELECT person, analyte, last_on AS drawn_on FROM measured WHERE course IS NOT NULL
     UNION

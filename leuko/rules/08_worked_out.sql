@@ -1,4 +1,4 @@
--- Step 7. ANC values that were worked out from a white count and a differential.
+-- Step 8. ANC values that were worked out from a white count and a differential.
 SELECT DISTINCT patient_id, collected_at, specimen
 FROM results
 WHERE derived AND analyte = 'anc'

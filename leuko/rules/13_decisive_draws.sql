@@ -1,20 +1,20 @@
--- Step 12. Draws that can change the state. A draw is one patient-day of a course, with the lowest ANC and the lowest
+-- Step 13. Draws that can change the state. A draw is one patient-day of a course, with the lowest ANC and the lowest
 -- platelet count of that day. Kept are, of each analyte, the first draw, those short of its resume threshold, and the
--- first after a short one. Of several versions of one result the one reported last counts, at a tie the lowest.
+-- first after a short one; all of them where the protocol decides on every draw. Of several versions of one result the one reported last counts, at a tie the lowest.
 WITH watched AS (
-    SELECT measured.course, NOT protocols.has_platelets AS anc_alone
+    SELECT measured.course, NOT protocols.has_platelets AS anc_alone, protocols.reads_every_draw
     FROM measured
     JOIN courses ON courses.course = measured.course
     JOIN protocols ON protocols.protocol = courses.protocol
-    GROUP BY measured.course, protocols.has_platelets
-    HAVING bool_or(measured.ever_short)
+    GROUP BY measured.course, protocols.has_platelets, protocols.reads_every_draw
+    HAVING bool_or(measured.ever_short) OR protocols.reads_every_draw
 ),
 
 ordered AS (
     SELECT
         counts.course, watched.anc_alone, counts.analyte, counts.drawn_on, counts.low, counts.short,
         counts.value, counts.bound,
-        counts.short OR coalesce(lag(counts.short) OVER timeline, true) AS kept,
+        counts.short OR watched.reads_every_draw OR coalesce(lag(counts.short) OVER timeline, true) AS kept,
         coalesce(lag(counts.drawn_on) OVER timeline = counts.drawn_on, false)
             OR coalesce(lead(counts.drawn_on) OVER timeline = counts.drawn_on, false) AS several
     FROM counts

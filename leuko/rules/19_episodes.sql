@@ -1,4 +1,4 @@
--- Step 15. Episodes, from the draw that meets a hold threshold (onset) to the first later draw that meets every resume
+-- Step 19. Episodes, from the draw that meets a hold threshold (onset) to the first later draw that meets every resume
 -- threshold (recovery), with both clocks, the lowest counts measured, the dose at onset and the recorded cause.
 WITH spans AS (
     SELECT
@@ -59,27 +59,6 @@ lowest AS (
     LEFT JOIN other_nadirs ON other_nadirs.course = spans.course AND other_nadirs.episode = spans.episode
 ),
 
-onset_doses AS (
-    SELECT spans.course, spans.episode, doses.dose_mg
-    FROM spans
-    JOIN courses ON courses.course = spans.course
-    JOIN doses
-        ON doses.patient_id = courses.patient_id AND doses.drug = courses.drug AND doses.protocol = courses.protocol
-        AND doses.dose_mg > 0 AND doses.start_on <= spans.onset_on
-    QUALIFY row_number() OVER (
-        PARTITION BY spans.course, spans.episode
-        ORDER BY least(doses.last_on, spans.onset_on) DESC, doses.dose_mg DESC
-    ) = 1
-),
-
-causes AS (
-    SELECT CAST(events.patient_id AS TEXT) AS patient_id, CAST(events.occurred_at AS DATE) AS cause_on, known.cause
-    FROM events
-    JOIN (VALUES ('disease', 'disease'), ('malignancy', 'disease'), ('treatment', 'treatment'), ('drug', 'treatment'))
-        AS known (word, cause) ON known.word = lower(trim(CAST(events.value AS TEXT)))
-    WHERE CAST(events.kind AS TEXT) = 'cytopenia_cause' AND CAST(events.occurred_at AS DATE) <= $as_of
-),
-
 episode_causes AS (
     SELECT spans.course, spans.episode, causes.cause, causes.cause_on
     FROM spans
@@ -103,7 +82,7 @@ SELECT
     lowest.platelets_nadir.value AS platelets_nadir,
     coalesce(runs.days_below, 0) AS days_below,
     date_diff('day', spans.onset_on, spans.recovered_on) AS days_to_recovery,
-    onset_doses.dose_mg AS dose_at_onset_mg,
+    doses_then.dose_mg AS dose_at_onset_mg,
     episode_causes.cause,
     episode_causes.cause_on,
     coalesce(runs.days_below_shortest, 0) AS days_below_shortest,
@@ -118,5 +97,5 @@ FROM spans
 JOIN courses ON courses.course = spans.course
 JOIN lowest ON lowest.course = spans.course AND lowest.episode = spans.episode
 LEFT JOIN runs ON runs.course = spans.course AND runs.episode = spans.episode
-LEFT JOIN onset_doses ON onset_doses.course = spans.course AND onset_doses.episode = spans.episode
+LEFT JOIN doses_then ON doses_then.course = spans.course AND doses_then.day = spans.onset_on
 LEFT JOIN episode_causes ON episode_causes.course = spans.course AND episode_causes.episode = spans.episode

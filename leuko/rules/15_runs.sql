@@ -1,4 +1,4 @@
--- Step 14. Unbroken runs of ANC results that meet the hold threshold, within an episode: the clock "ANC below".
+-- Step 15. Unbroken runs of ANC results that meet the hold threshold, within an episode: the clock "ANC below".
 -- days_below ends at the next ANC result; at its shortest it ended the day after the last low one.
 WITH results AS (
     SELECT

@@ -1,6 +1,6 @@
--- Step 5. Who reads a count: every patient with a count or a dose, once for each course and once without any.
+-- Step 6. Who reads a count: every patient with a count or a dose, once for each course and once without any.
 -- Text ids become the integers `person` and `course` here, once. A quiet course was never short and has nothing
--- unusual: its last day says all that the worklist needs.
+-- unusual: its last day says all that the worklist needs, unless its protocol decides on every draw.
 WITH people AS (
     SELECT CAST(row_number() OVER () AS INTEGER) AS person, patient_id
     FROM (SELECT patient_id FROM seen UNION SELECT patient_id FROM doses) AS known
@@ -10,8 +10,10 @@ loud AS (
     SELECT DISTINCT seen.patient_id, courses.course
     FROM seen
     LEFT JOIN courses ON courses.patient_id = seen.patient_id
+    LEFT JOIN protocols ON protocols.protocol = courses.protocol
     LEFT JOIN thresholds ON thresholds.protocol = courses.protocol AND thresholds.analyte = seen.analyte
     WHERE seen.unusual
+        OR protocols.reads_every_draw
         OR seen.lowest <= thresholds.resume
         OR (seen.analyte IN ('anc', 'platelets') AND seen.last_on NOT BETWEEN courses.start_on AND courses.read_to)
 )

@@ -1,4 +1,4 @@
--- Step 23. Exposures that no protocol fits, with the reason: listed, never skipped.
+-- Step 27. Exposures that no protocol fits, with the reason: listed, never skipped.
 SELECT
     'exposures' AS kind, coalesce(doses.source, 'exposures') AS source, doses.patient_id,
     to_json({
@@ -8,6 +8,9 @@ SELECT
     CASE
         WHEN NOT EXISTS (SELECT 1 FROM protocols WHERE protocols.drug = doses.drug)
             THEN 'no protocol for ' || doses.drug
+        WHEN doses.setting IS NULL AND EXISTS (
+            SELECT 1 FROM protocols WHERE protocols.drug = doses.drug AND protocols.is_default
+        ) THEN 'no default protocol for ' || doses.drug || ' fits what is recorded: name the setting'
         WHEN doses.setting IS NULL THEN 'no default protocol for ' || doses.drug || ': name the setting'
         ELSE 'no protocol of ' || doses.drug || ' has the setting "' || doses.setting || '"'
     END AS reason

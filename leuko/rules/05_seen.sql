@@ -1,4 +1,4 @@
--- Step 4. What is known of each patient's counts at a glance, from one pass over the results: the lowest count and the
+-- Step 5. What is known of each patient's counts at a glance, from one pass over the results: the lowest count and the
 -- last day of each analyte, and whether anything is unusual (a withdrawal, a comparator, a derived count).
 SELECT
     patient_id, analyte, min(value) AS lowest, CAST(max(collected_at) AS DATE) AS last_on,

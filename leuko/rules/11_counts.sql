@@ -1,4 +1,4 @@
--- Step 10. The ANC and platelet results that were known and usable on the day asked, each read by its courses. `low`
+-- Step 11. The ANC and platelet results that were known and usable on the day asked, each read by its courses. `low`
 -- meets the hold threshold, `short` misses the resume threshold; null outside a course, or where the protocol does not
 -- name the analyte. `bound` says what was reported: 1 below the value ("<x"), 2 the value, 3 above it (">x"). "<x" is
 -- below t where x <= t, ">x" is above t where x >= t, and otherwise either meets neither threshold.

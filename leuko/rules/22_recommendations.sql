@@ -1,4 +1,4 @@
--- Step 18. Recommendations: at onset, on the cause event that counts, and at recovery, each with its reason.
+-- Step 22. Recommendations: at onset, on the cause event that counts, at recovery and at a draw, each with its reason.
 WITH reasons AS (
     SELECT
         decisions.course, decisions.episode,
@@ -11,14 +11,13 @@ WITH reasons AS (
     FROM decisions
     JOIN checks
         ON checks.course = decisions.course AND checks.episode = decisions.episode
-        AND checks.clause = decisions.clause AND checks.clock = 'observed' AND checks.fact IS NOT NULL
+        AND decisions.moment = 'recovery' AND checks.clause = decisions.clause AND checks.clock = 'observed' AND checks.fact IS NOT NULL
     GROUP BY decisions.course, decisions.episode
 ),
 
 onsets AS (
     SELECT
-        episodes.*, protocols.cause_required, protocols.disease_action, protocols.disease_dose_mg,
-        protocols.disease_why, protocols.disease_verified,
+        episodes.*, protocols.cause_required, courses.dose_unit,
         concat_ws(
             ' and ',
             CASE WHEN episodes.trigger IN ('anc', 'both') THEN 'ANC ' || episodes.onset_anc END,
@@ -35,6 +34,7 @@ onsets AS (
                 || unverified_words(platelets.verified) END
         ) || '.' AS why
     FROM episodes
+    JOIN courses ON courses.course = episodes.course
     JOIN protocols ON protocols.protocol = episodes.protocol
     JOIN thresholds AS anc ON anc.protocol = episodes.protocol AND anc.analyte = 'anc'
     LEFT JOIN thresholds AS platelets ON platelets.protocol = episodes.protocol AND platelets.analyte = 'platelets'
@@ -42,32 +42,43 @@ onsets AS (
 
 at_onset AS (
     SELECT
-        course, patient_id, drug, protocol, episode, onset_on AS decided_on,
+        course, episode, onset_on AS decided_on,
         CASE WHEN cause_required THEN 'check_cause' ELSE 'hold' END AS action,
         CASE WHEN NOT cause_required THEN 0 END AS dose_mg,
-        CAST(NULL AS INTEGER) AS clause, 'firm' AS certainty, why, 1 AS place
+        CAST(NULL AS INTEGER) AS clause, CAST(NULL AS INTEGER) AS during, 'firm' AS certainty, why, 1 AS place
     FROM onsets
 ),
 
+-- The disease: what the table says of it. The treatment: the same, or a hold where the cause was waited for.
 on_cause AS (
     SELECT
-        course, patient_id, drug, protocol, episode, cause_on AS decided_on,
-        CASE WHEN cause = 'disease' THEN disease_action ELSE 'hold' END AS action,
-        CASE WHEN cause = 'disease' THEN disease_dose_mg ELSE 0 END AS dose_mg,
-        CAST(NULL AS INTEGER) AS clause, 'firm' AS certainty,
-        why || CASE WHEN cause = 'disease' THEN ' The cause was recorded as the disease on '
-            ELSE ' The cause was recorded as the treatment on ' END || day_words(cause_on) || '.'
-            || CASE WHEN cause = 'disease' THEN coalesce(' ' || disease_why, '')
-                || CASE WHEN disease_verified THEN '' ELSE ' This text could not be verified.' END ELSE '' END AS why,
-        2 AS place
+        onsets.course, onsets.episode, onsets.cause_on AS decided_on, related.action,
+        CASE WHEN related.action = 'hold' THEN 0 WHEN lower(trim(onsets.dose_unit)) = 'mg' THEN related.dose_mg END AS dose_mg,
+        onsets.why || ' The cause was recorded as the disease on ' || day_words(onsets.cause_on) || '.'
+        || coalesce(' ' || related.why, '')
+        || CASE WHEN related.verified THEN '' ELSE ' This text could not be verified.' END AS why
     FROM onsets
-    WHERE (cause = 'disease' AND disease_action IS NOT NULL) OR (cause = 'treatment' AND cause_required)
+    JOIN related ON related.protocol = onsets.protocol AND related.cause = 'disease'
+    WHERE onsets.cause = 'disease'
+    UNION ALL
+    SELECT
+        onsets.course, onsets.episode, onsets.cause_on, coalesce(decisions.action, 'hold'),
+        CASE WHEN decisions.action IS NULL THEN 0 ELSE decisions.dose_mg END,
+        concat_ws(
+            ' ',
+            onsets.why || ' The cause was recorded as the treatment on ' || day_words(onsets.cause_on) || '.',
+            nullif(decisions.remarks, '')
+        )
+    FROM onsets
+    LEFT JOIN decisions
+        ON decisions.course = onsets.course AND decisions.episode = onsets.episode AND decisions.moment = 'cause'
+    WHERE onsets.cause = 'treatment' AND onsets.cause_required
 ),
 
 at_recovery AS (
     SELECT
-        onsets.course, onsets.patient_id, onsets.drug, onsets.protocol, onsets.episode,
-        onsets.recovered_on AS decided_on, decisions.action, decisions.dose_mg, decisions.clause, decisions.certainty,
+        onsets.course, onsets.episode, onsets.recovered_on AS decided_on, decisions.action, decisions.dose_mg,
+        decisions.clause, decisions.during, decisions.certainty,
         concat_ws(
             ' ',
             nullif(decisions.caution, ''),
@@ -85,11 +96,36 @@ at_recovery AS (
         ) AS why,
         3 AS place
     FROM onsets
-    JOIN decisions ON decisions.course = onsets.course AND decisions.episode = onsets.episode
+    JOIN decisions
+        ON decisions.course = onsets.course AND decisions.episode = onsets.episode AND decisions.moment = 'recovery'
     LEFT JOIN reasons ON reasons.course = onsets.course AND reasons.episode = onsets.episode
     LEFT JOIN clauses AS shortest
         ON shortest.protocol = onsets.protocol AND shortest.clause = decisions.clause_shortest
+),
+
+at_a_draw AS (
+    SELECT
+        decisions.course, decisions.episode, decisions.decided_on, decisions.action, decisions.dose_mg, decisions.clause,
+        decisions.during, decisions.certainty,
+        concat_ws(' ', at_draws.words, nullif(decisions.remarks, '')) AS why, 4 AS place
+    FROM decisions
+    JOIN at_draws ON at_draws.course = decisions.course AND at_draws.decided_on = decisions.decided_on
+    WHERE decisions.moment = 'draw'
+),
+
+recommended AS (
+    SELECT * FROM at_onset
+    UNION ALL
+    SELECT course, episode, decided_on, action, dose_mg, NULL, NULL, 'firm', why, 2 FROM on_cause
+    UNION ALL
+    SELECT * FROM at_recovery
+    UNION ALL
+    SELECT * FROM at_a_draw
 )
 
-SELECT patient_id, drug, protocol, episode, decided_on, action, dose_mg, clause, certainty, why, place, course
-FROM (SELECT * FROM at_onset UNION ALL SELECT * FROM on_cause UNION ALL SELECT * FROM at_recovery) AS recommended
+SELECT
+    courses.patient_id, courses.drug, courses.protocol, recommended.episode, recommended.decided_on, recommended.action,
+    recommended.dose_mg, recommended.clause, recommended.during, recommended.certainty, recommended.why,
+    recommended.place, recommended.course
+FROM recommended
+JOIN courses ON courses.course = recommended.course

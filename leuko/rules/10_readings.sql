@@ -1,4 +1,4 @@
--- Step 9. Which results each reader reads, with the thresholds of its protocol: all of them (last_on null), or of a
+-- Step 10. Which results each reader reads, with the thresholds of its protocol: all of them (last_on null), or of a
 -- quiet course only those of the last day. No thresholds outside a course or where the protocol names no such analyte.
 SELECT
     readers.person, readers.patient_id, readers.course, readers.start_on, readers.read_to, readers.quiet,

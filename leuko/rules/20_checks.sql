@@ -1,6 +1,6 @@
--- Step 16. Every condition of every clause, for every episode, with the clocks as observed and at their shortest:
+-- Step 20. Every condition of every clause, for every episode, with the clocks as observed and at their shortest:
 -- what was found, and whether it holds (null: cannot be told, and then it is not met). A clause without conditions
--- has one row with no fact. A count with a comparator meets "< t" or "> t" only where it must.
+-- has one row with no fact.
 WITH clocks AS (
     SELECT
         course, protocol, episode, 'observed' AS clock, days_to_recovery, days_below,
@@ -40,12 +40,6 @@ SELECT
     CASE
         WHEN fact IS NULL THEN true
         WHEN fact = 'cause' THEN found_word = word
-        WHEN comparator = '<' THEN CASE WHEN operator IN ('<', '<=') AND found <= number THEN true END
-        WHEN comparator = '>' THEN CASE WHEN operator IN ('>', '>=') AND found >= number THEN true END
-        WHEN operator = '<' THEN found < number
-        WHEN operator = '<=' THEN found <= number
-        WHEN operator = '>' THEN found > number
-        WHEN operator = '>=' THEN found >= number
-        ELSE found = number
+        ELSE meets(found, comparator, operator, number)
     END AS holds
 FROM found

@@ -1,4 +1,4 @@
--- Step 8. Results that may not be used although they were reported: versions older than a withdrawal of the same
+-- Step 9. Results that may not be used although they were reported: versions older than a withdrawal of the same
 -- result, and a derived ANC where a measured one stands. Versions reported before void_before are void.
 WITH measured AS (
     SELECT DISTINCT worked_out.patient_id, worked_out.collected_at, worked_out.specimen

@@ -1,4 +1,4 @@
--- Step 13. The state after each draw. An episode opens at a low draw and closes at the first recovered one; in between
+-- Step 14. The state after each draw. An episode opens at a low draw and closes at the first recovered one; in between
 -- the state before it stands (hysteresis). Episodes are numbered from 1 in the course.
 WITH states AS (
     SELECT

@@ -1,0 +1,150 @@
+-- Step 17. Decisions at a draw. A row of the protocol's table for draws is in its band where the carried counts, and
+-- whether an episode is open, are as it asks; a stay is an unbroken row of draws in the band. On each draw the first row
+-- decides whose other conditions hold too; it is said once, on the first of the unbroken draws on which it decides.
+WITH draws AS (
+    SELECT
+        states.course, courses.patient_id, courses.protocol, states.drawn_on, states.open, states.episode,
+        max(CASE WHEN states.onset THEN states.drawn_on END) OVER timeline AS onset_on,
+        last_value(states.anc_found IGNORE NULLS) OVER timeline AS anc,
+        max(CASE WHEN states.anc_found IS NOT NULL THEN states.drawn_on END) OVER timeline AS anc_on,
+        last_value(states.platelets_found IGNORE NULLS) OVER timeline AS platelets,
+        max(CASE WHEN states.platelets_found IS NOT NULL THEN states.drawn_on END) OVER timeline AS platelets_on
+    FROM states
+    JOIN courses ON courses.course = states.course
+    WHERE courses.protocol IN (SELECT protocol FROM during)
+    WINDOW timeline AS (PARTITION BY states.course ORDER BY states.drawn_on ROWS UNBOUNDED PRECEDING)
+),
+
+carried AS (
+    SELECT course, drawn_on, 'anc' AS analyte, anc AS found, anc_on AS counted_on FROM draws
+    UNION ALL
+    SELECT course, drawn_on, 'platelets' AS analyte, platelets AS found, platelets_on AS counted_on FROM draws
+),
+
+bounds AS (
+    SELECT
+        draws.course, draws.drawn_on, during.line, during.open IS NULL OR during.open = draws.open AS as_open,
+        during_bands.analyte, carried.counted_on, carried.found, during_bands.operator, during_bands.number,
+        meets(carried.found.value, bound_sign(carried.found.bound), during_bands.operator, during_bands.number) AS met
+    FROM draws
+    JOIN during ON during.protocol = draws.protocol
+    LEFT JOIN during_bands ON during_bands.protocol = during.protocol AND during_bands.line = during.line
+    LEFT JOIN carried
+        ON carried.course = draws.course AND carried.drawn_on = draws.drawn_on
+        AND carried.analyte = during_bands.analyte
+),
+
+in_band AS (
+    SELECT
+        course, drawn_on, line, as_open AND bool_and(analyte IS NULL OR coalesce(met, false)) AS inside,
+        coalesce(min(counted_on), drawn_on) AS counted_on
+    FROM bounds
+    GROUP BY course, drawn_on, line, as_open
+),
+
+entries AS (
+    SELECT *, inside AND NOT coalesce(lag(inside) OVER (PARTITION BY course, line ORDER BY drawn_on), false) AS entry
+    FROM in_band
+),
+
+stays AS (
+    SELECT
+        *,
+        max(CASE WHEN entry THEN drawn_on END) OVER (
+            PARTITION BY course, line ORDER BY drawn_on ROWS UNBOUNDED PRECEDING
+        ) AS entered_on
+    FROM entries
+),
+
+draw_causes AS (
+    SELECT draws.course, draws.drawn_on, causes.cause
+    FROM draws
+    JOIN causes
+        ON causes.patient_id = draws.patient_id AND causes.cause_on BETWEEN draws.onset_on AND draws.drawn_on
+    WHERE draws.open
+    QUALIFY row_number() OVER (
+        PARTITION BY draws.course, draws.drawn_on ORDER BY causes.cause_on DESC, causes.cause
+    ) = 1
+),
+
+facts AS (
+    SELECT
+        draws.course, draws.protocol, draws.drawn_on, stays.line, draws.episode, draw_causes.cause,
+        greatest(date_diff('day', stays.entered_on, stays.counted_on), 0) AS days_in_band
+    FROM stays
+    JOIN draws ON draws.course = stays.course AND draws.drawn_on = stays.drawn_on
+    LEFT JOIN draw_causes ON draw_causes.course = stays.course AND draw_causes.drawn_on = stays.drawn_on
+    WHERE stays.inside
+),
+
+fits AS (
+    SELECT
+        facts.course, facts.drawn_on, facts.line,
+        string_agg(
+            fact_words(asked.fact) || ' '
+            || CASE asked.fact
+                WHEN 'cause' THEN facts.cause
+                WHEN 'episode' THEN facts.episode || ' (' || threshold_words(asked.operator, asked.number) || ')'
+                ELSE facts.days_in_band || ' (' || threshold_words(asked.operator, asked.number) || ')'
+            END, ', ' ORDER BY asked.fact
+        ) AS words
+    FROM facts
+    LEFT JOIN during_conditions AS asked ON asked.protocol = facts.protocol AND asked.line = facts.line
+    GROUP BY facts.course, facts.drawn_on, facts.line
+    HAVING bool_and(
+        CASE asked.fact
+            WHEN 'cause' THEN coalesce(facts.cause = asked.word, false)
+            WHEN 'episode' THEN meets(facts.episode, '', asked.operator, asked.number)
+            WHEN 'days_in_band' THEN meets(facts.days_in_band, '', asked.operator, asked.number)
+            ELSE true
+        END
+    )
+),
+
+decided AS (
+    SELECT
+        draws.course, draws.protocol, draws.drawn_on, draws.open, draws.episode, fits.line, fits.words,
+        lag(fits.line) OVER timeline AS line_before,
+        max(CASE WHEN fits.line IS NULL THEN draws.drawn_on END) OVER course AS last_without_on,
+        max(draws.drawn_on) OVER course AS last_on
+    FROM draws
+    LEFT JOIN (
+        SELECT course, drawn_on, min(line) AS line, min_by(words, line) AS words FROM fits GROUP BY course, drawn_on
+    ) AS fits ON fits.course = draws.course AND fits.drawn_on = draws.drawn_on
+    WINDOW timeline AS (PARTITION BY draws.course ORDER BY draws.drawn_on), course AS (PARTITION BY draws.course)
+),
+
+band_words AS (
+    SELECT
+        course, drawn_on, line,
+        CASE analyte WHEN 'anc' THEN 'ANC ' ELSE 'platelets ' END || count_words(min(found).value, min(found).bound)
+        || ' on ' || day_words(min(counted_on)) || CASE analyte WHEN 'anc' THEN ' is ' ELSE ' are ' END
+        || string_agg(threshold_words(operator, number), ' and ' ORDER BY number) AS words,
+        analyte
+    FROM bounds
+    WHERE analyte IS NOT NULL
+    GROUP BY course, drawn_on, line, analyte
+),
+
+bands AS (
+    SELECT course, drawn_on, line, string_agg(words, ' and ' ORDER BY analyte) AS words
+    FROM band_words
+    GROUP BY course, drawn_on, line
+)
+
+SELECT
+    decided.course, decided.drawn_on AS decided_on, CASE WHEN decided.open THEN decided.episode END AS episode,
+    decided.line, during.action, during.dose_rule, during.dose_amount, during.why, during.verified,
+    concat_ws(
+        ', ',
+        coalesce(bands.words, 'On ' || day_words(decided.drawn_on)),
+        CASE WHEN during.open THEN 'an episode is open' WHEN NOT during.open THEN 'no episode is open' END,
+        decided.words
+    ) || '.' AS words,
+    decided.drawn_on = max(decided.drawn_on) OVER (PARTITION BY decided.course)
+        AND (decided.last_without_on IS NULL OR decided.last_without_on < decided.drawn_on) AS stands
+FROM decided
+JOIN during ON during.protocol = decided.protocol AND during.line = decided.line
+LEFT JOIN bands
+    ON bands.course = decided.course AND bands.drawn_on = decided.drawn_on AND bands.line = decided.line
+WHERE decided.line IS DISTINCT FROM decided.line_before
