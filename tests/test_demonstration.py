@@ -149,4 +149,4 @@ def test_readme_counts_the_statuses_of_the_last_day(answer):
     statuses = Counter(answer.worklist["status"])
     assert documented(r"^\| (\w+) \| (\d+) \|$") == statuses
     unseen = set(pd.read_csv(Path(leuko.__file__).parent / "statuses.csv")["status"]) - set(statuses)
-    assert unseen == {"discontinue"}     # no shipped protocol decides it
+    assert unseen == {"discontinue"}     # no table of a drug in this cohort decides it
