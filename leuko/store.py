@@ -92,7 +92,9 @@ class Patient:
     episodes: pandas.DataFrame
     recommendations: pandas.DataFrame
     checks: pandas.DataFrame
+    at_draws: pandas.DataFrame
     thresholds: pandas.DataFrame
+    lines: pandas.DataFrame
     sources: pandas.DataFrame
 
 
@@ -271,12 +273,14 @@ class View:
                 ),
                 episodes=read("FROM episodes WHERE patient_id = $patient ORDER BY drug, protocol, episode"),
                 recommendations=read(
-                    """SELECT drug, protocol, episode, decided_on, action, dose_mg, clause, certainty, why
+                    """SELECT drug, protocol, episode, decided_on, action, dose_mg, clause, during, certainty, why
                     FROM recommendations WHERE patient_id = $patient
-                    ORDER BY drug, protocol, episode, place"""
+                    ORDER BY drug, protocol, decided_on, place"""
                 ),
                 checks=read(QUERIES["checks"]),
+                at_draws=read(QUERIES["at_draws"]),
                 thresholds=of_protocols("thresholds"),
+                lines=read(QUERIES["lines"]),
                 sources=of_protocols("protocol_sources"),
             )
 

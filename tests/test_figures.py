@@ -31,21 +31,12 @@ COUNTS = [
 ]
 DOSES = ["drug", "setting", "protocol", "dose_mg", "dose_unit", "start_on", "end_on", "end_reason", "source"]
 EPISODES = ["drug", "protocol", "episode", "onset_on", "recovered_on", "trigger", "anc_nadir", "cause"]
-DECISIONS = ["drug", "protocol", "episode", "decided_on", "action", "dose_mg", "clause", "certainty", "why"]
-THRESHOLDS = [
-    "protocol",
-    "analyte",
-    "hold_operator",
-    "hold",
-    "resume_operator",
-    "resume",
-    "verified",
-    "source",
-]
+DECISIONS = ["drug", "protocol", "episode", "decided_on", "action", "dose_mg", "clause", "during", "certainty", "why"]
+LINES = ["protocol", "analyte", "role", "operator", "number", "verified"]
 EVENTS = ["kind", "value", "occurred_at", "source"]
 WORKLIST = ["patient_id", "drug", "protocol", "dose_unit"]
 
-KINDS = {"used": bool, "derived": bool, "grade": float, "dose_mg": float, "clause": float}
+KINDS = {"used": bool, "derived": bool, "grade": float, "dose_mg": float, "clause": float, "during": float}
 
 
 def frame(columns, rows, days=()):
@@ -74,7 +65,7 @@ def count(analyte, at, value, comparator="", used=True, status="final", derived=
     ]
 
 
-def patient(counts=(), doses=(), episodes=(), decisions=(), thresholds=(), events=(), worklist=()):
+def patient(counts=(), doses=(), episodes=(), decisions=(), lines=(), events=(), worklist=()):
     """The frames of one patient, as the store gives them."""
     return SimpleNamespace(
         about={"patient_id": "SIM-001"},
@@ -82,7 +73,7 @@ def patient(counts=(), doses=(), episodes=(), decisions=(), thresholds=(), event
         doses=frame(DOSES, list(doses), ["start_on", "end_on"]),
         episodes=frame(EPISODES, list(episodes), ["onset_on", "recovered_on"]),
         recommendations=frame(DECISIONS, list(decisions), ["decided_on"]),
-        thresholds=frame(THRESHOLDS, list(thresholds)),
+        lines=frame(LINES, list(lines)),
         events=frame(EVENTS, list(events), ["occurred_at"]),
         worklist=frame(WORKLIST, list(worklist)),
     )
@@ -160,45 +151,17 @@ def treated():
             ["dasatinib", protocol, 3, "2026-03-20", None, "anc", 460, None],
         ],
         [
-            [
-                "dasatinib",
-                protocol,
-                1,
-                "2025-10-25",
-                "hold",
-                0.0,
-                None,
-                "firm",
-                "ANC 430 on 25 October 2025 is below 500.",
-            ],
-            [
-                "dasatinib",
-                protocol,
-                1,
-                "2025-11-12",
-                "resume",
-                100.0,
-                4,
-                "sparse",
-                "Recovered on 12 November 2025.",
-            ],
-            ["dasatinib", protocol, 2, "2026-01-05", "hold", 0.0, None, "firm", "ANC 420 is below 500."],
-            [
-                "dasatinib",
-                protocol,
-                2,
-                "2026-02-10",
-                "reduce",
-                80.0,
-                3,
-                "firm",
-                "Recovered on 10 February 2026.",
-            ],
-            ["dasatinib", protocol, 3, "2026-03-20", "hold", 0.0, None, "firm", "ANC 460 is below 500."],
+            ["dasatinib", protocol, 1, "2025-10-25", "hold", 0.0, None, None, "firm", "ANC 430 is below 500."],
+            ["dasatinib", protocol, 1, "2025-11-12", "resume", 100.0, 4, None, "sparse", "Recovered."],
+            ["dasatinib", protocol, 2, "2026-01-05", "hold", 0.0, None, None, "firm", "ANC 420 is below 500."],
+            ["dasatinib", protocol, 2, "2026-02-10", "reduce", 80.0, 3, None, "firm", "Recovered."],
+            ["dasatinib", protocol, 3, "2026-03-20", "hold", 0.0, None, None, "firm", "ANC 460 is below 500."],
         ],
         [
-            [protocol, "anc", "<", 500.0, ">=", 1000.0, True, "https://example.org"],
-            [protocol, "platelets", "<", 50_000.0, ">=", 50_000.0, True, "https://example.org"],
+            [protocol, "anc", "hold", "<", 500.0, True],
+            [protocol, "anc", "resume", ">=", 1000.0, True],
+            [protocol, "platelets", "hold", "<", 50_000.0, True],
+            [protocol, "platelets", "resume", ">=", 50_000.0, True],
         ],
         [
             ["gcsf", "filgrastim", "2026-01-20", "events.csv row 1"],
@@ -301,14 +264,36 @@ def test_thresholds_are_lines_only_where_they_differ_from_the_bands(treated):
     said = words(patient_figure(treated, AS_OF))
     assert "Hold below 50,000<br>Resume at least 50,000" in said
     assert not any("Resume at least 1,000" in text for text in said)
-    treated.thresholds.loc[0, ["resume", "verified"]] = [750, False]
+    treated.lines.loc[1, ["number", "verified"]] = [750, False]
     assert "Resume at least 750<br>(not verified)" in words(patient_figure(treated, AS_OF))
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (["eln", "anc", "resume", ">", 1000.0, True], "Resume above 1,000"),
+        (["clozapine", "anc", "hold", "<", 1000.0, True], "Hold below 1,000"),
+        (["clozapine", "anc", "Discontinue", "<", 500.0, True], "Discontinue below 500"),
+    ],
+)
+def test_a_line_at_the_edge_of_a_band_is_drawn_where_it_means_something_else(line, said):
+    assert said in words(patient_figure(patient(lines=[line]), AS_OF))
+
+
+def test_a_decision_at_a_draw_says_which_row_decided_and_that_no_episode_is_open():
+    decision = ["mercaptopurine", "m", None, "2026-03-01", "review", None, None, 2, "firm", "ANC 600."]
+    course = ["SIM-001", "mercaptopurine", "m", "mg/m2"]
+    figure = patient_figure(patient(decisions=[decision], worklist=[course]), AS_OF)
+    (marked,) = traces(figure, "mercaptopurine")
+    assert "no episode" in marked["customdata"][0]
+    assert "decision at a draw 2" in marked["customdata"][0]
+
+
 def test_thresholds_that_are_not_verified_are_marked_also_where_a_band_ends():
-    protocol = ["dasatinib-advanced-us", "anc", "<", 500.0, ">=", 1000.0, False, "not read"]
-    course = ["SIM-001", "dasatinib", "dasatinib-advanced-us", "mg"]
-    figure = patient_figure(patient(thresholds=[protocol], worklist=[course]), AS_OF)
+    protocol = "dasatinib-advanced-us"
+    lines = [[protocol, "anc", "hold", "<", 500.0, False], [protocol, "anc", "resume", ">=", 1000.0, False]]
+    course = ["SIM-001", "dasatinib", protocol, "mg"]
+    figure = patient_figure(patient(lines=lines, worklist=[course]), AS_OF)
     assert {
         "Below 500",
         "Hold below 500<br>(not verified)",
@@ -318,8 +303,9 @@ def test_thresholds_that_are_not_verified_are_marked_also_where_a_band_ends():
 
 
 def test_labels_at_the_edge_never_touch():
-    protocol = ["mercaptopurine-anc", "anc", "<", 600.0, ">=", 750.0, True, None]
-    high = patient([count("anc", "2026-03-01", 30_000)], thresholds=[protocol])
+    name = "mercaptopurine-anc"
+    lines = [[name, "anc", "hold", "<", 600.0, True], [name, "anc", "resume", ">=", 750.0, True]]
+    high = patient([count("anc", "2026-03-01", 30_000)], lines=lines)
     figure = patient_figure(high, AS_OF)
     height = 360
     low, top = figure["layout"]["yaxis"]["range"]

@@ -164,21 +164,26 @@ def said(count: dict) -> str:
 
 
 def threshold_lines(patient, analyte: str) -> dict[float, list[str]]:
-    """The thresholds that the bands do not show (no band edge, or not verified): number → its words."""
-    thresholds = rows(patient.thresholds[patient.thresholds["analyte"].eq(analyte)])
-    edges = {float(band["below"]) for band in read_rows("bands")} if analyte == "anc" else set()
+    """Where the protocols hold, resume or decide at a draw, unless the bands show just that: number → its words."""
+    lines = rows(patient.lines[patient.lines["analyte"].eq(analyte)])
+    shown = band_roles() if analyte == "anc" else set()
+    several = len({line["protocol"] for line in lines}) > 1
     drugs = dict(zip(patient.worklist["protocol"], patient.worklist["drug"], strict=True))
-    lines: dict[float, list[str]] = {}
-    for row in thresholds:
-        drug = f"{drugs[row['protocol']]}: " if len(thresholds) > 1 else ""
-        for role in ("hold", "resume"):
-            number = row[role]
-            if number is None or (number in edges and row["verified"]):
-                continue
-            words = f"{drug}{role} {in_words(row[f'{role}_operator'])} {labels.number_in_words(number)}"
-            mark = "" if row["verified"] else "<br>(not verified)"
-            lines.setdefault(float(number), []).append(words[0].upper() + words[1:] + mark)
-    return dict(sorted(lines.items()))
+    marked: dict[float, list[str]] = {}
+    for line in lines:
+        if (line["role"], line["operator"], line["number"]) in shown and line["verified"]:
+            continue
+        drug = f"{drugs[line['protocol']]}: " if several else ""
+        words = f"{drug}{line['role']} {in_words(line['operator'])} {labels.number_in_words(line['number'])}"
+        mark = "" if line["verified"] else "<br>(not verified)"
+        marked.setdefault(float(line["number"]), []).append(words[0].upper() + words[1:] + mark)
+    return dict(sorted(marked.items()))
+
+
+def band_roles() -> set[tuple[str, str, float]]:
+    """What the bands already show: a hold below the lower one's edge, resuming from the upper one's."""
+    lower, upper = (float(band["below"]) for band in read_rows("bands"))
+    return {("hold", "<", lower), ("resume", ">=", upper)}
 
 
 def band_shape(band: dict, scale: CountScale, view: View) -> dict:

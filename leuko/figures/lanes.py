@@ -19,12 +19,14 @@ def decision_panel(patient, view: View) -> Panel | None:
     for decision in rows(patient.recommendations):
         status = statuses[decision["action"]]
         dose = labels.amount(decision["dose_mg"], units.get(decision["drug"])) if decision["dose_mg"] else ""
-        clause = "" if decision["clause"] is None else f", clause {decision['clause']:.0f}"
+        row = "" if decision["clause"] is None else f", clause {decision['clause']:.0f}"
+        row = row if decision["during"] is None else f", decision at a draw {decision['during']:.0f}"
+        episode = "no episode" if decision["episode"] is None else f"episode {decision['episode']:.0f}"
         words = f"{status['word']} {dose}".strip()
         hover = labels.hover(
             words,
-            f"{labels.day_in_words(decision['decided_on'])}, episode {decision['episode']}",
-            f"{decision['protocol']}{clause}, {decision['certainty']}",
+            f"{labels.day_in_words(decision['decided_on'])}, {episode}",
+            f"{decision['protocol']}{row}, {decision['certainty']}",
             decision["why"],
         )
         marks.append(

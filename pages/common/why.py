@@ -21,6 +21,7 @@ def draw_why(patient: Patient) -> None:
     st.subheader("Why", anchor=False)
     for protocol, thresholds in patient.thresholds.groupby("protocol"):
         st.html(threshold_words(protocol, thresholds))
+        draw_at_draws(patient.at_draws[patient.at_draws["protocol"].eq(protocol)])
     if patient.episodes.empty:
         st.caption("There is no episode, so no clause has been asked.")
     for place, episode in enumerate(
@@ -32,6 +33,26 @@ def draw_why(patient: Patient) -> None:
                 patient.sources,
                 is_open=shared.is_missing(episode["recovered_on"]),
             )
+
+
+def draw_at_draws(at_draws: pd.DataFrame) -> None:
+    """What a protocol decides while the counts are there, row by row, and when it did for this patient."""
+    if at_draws.empty:
+        return
+    words = action_words()
+    rows = [
+        {
+            "Decision at a draw": row["line"],
+            "When": row["asked"],
+            "Then": words[row["action"]] + ("" if shared.is_missing(row["dose"]) else f", {row['dose']}"),
+            "Decided on": shared.NONE if shared.is_missing(row["decided_on"]) else row["decided_on"],
+            "The table's words": row["why"],
+            "Text": text_words(row),
+            "Source": origin(row["source"]),
+        }
+        for row in at_draws.to_dict("records")
+    ]
+    st.html(table(rows, numbers=("Decision at a draw",), ready=("Source",)))
 
 
 def threshold_words(protocol: str, thresholds: pd.DataFrame) -> str:
