@@ -173,7 +173,7 @@ class Course:
     episodes: list = field(default_factory=list)
     decisions: dict = field(default_factory=dict)
     at_draws: list = field(default_factory=list)
-    decides_on_last_draw: bool = False
+    stands_on_last_draw: object = None
     mismatch: bool = False
 
     @property
@@ -693,7 +693,7 @@ def conditions_hold(row, stay_began, moment, events):
 
 
 def deciding_rows(course, events):
-    """For every draw what is known on it, and the 1-based number of the row that decides, or None."""
+    """For every draw what is known on it, the 1-based number of the row that decides, and since when its stay lasts."""
     rows = course.protocol.get("during", [])
     stays = [None] * len(rows)  # for each row the first draw of the stay that goes on
     deciding = []
@@ -703,18 +703,18 @@ def deciding_rows(course, events):
             stays[place] = (stays[place] or moment.day) if in_band(row, moment) else None
             if first is None and stays[place] and conditions_hold(row, stays[place], moment, events):
                 first = place + 1
-        deciding.append((moment, first))
+        deciding.append((moment, first, stays[first - 1] if first else None))
     return deciding
 
 
 def decide_at_draws(course, events):
-    """One decision for each unbroken row of draws on which the same row of [[during]] decides."""
-    before = None
-    for moment, number in deciding_rows(course, events):
-        if number is not None and number != before:
-            course.at_draws.append(draw_decision(course, number, moment))
-        before = number
-    course.decides_on_last_draw = before is not None
+    """One decision for each stay in the band of a row, on the first draw of it on which that row decides."""
+    said = {}
+    for moment, number, stay_began in deciding_rows(course, events):
+        if number is not None and (number, stay_began) not in said:
+            said[number, stay_began] = draw_decision(course, number, moment)
+            course.at_draws.append(said[number, stay_began])
+        course.stands_on_last_draw = said.get((number, stay_began))
 
 
 def draw_decision(course, number, moment):
@@ -898,9 +898,10 @@ def decision_in_episode(course, episode):
     standing = ("hold", 0.0, episode.onset)
     if episode.cause == "treatment" and "treatment_related" in protocol:
         standing = (*treatment_decision(protocol, episode), episode.cause_day)
-    if course.at_draws and course.at_draws[-1].day >= standing[2]:
-        last = course.at_draws[-1]
-        standing = (last.action, last.dose, last.day)
+    for said in course.at_draws:
+        only_asks = said.action == "review" and standing[0] not in ("reduce", "escalate", "review")
+        if said.day >= standing[2] and not only_asks:
+            standing = (said.action, said.dose, said.day)
     return standing
 
 
@@ -924,9 +925,9 @@ def closed_episode_status(course, episode, given, recovered):
 
 def draw_status(course, given):
     """(status, dose, since, certainty) that a row of [[during]] decides outside an episode, or None."""
-    if not course.decides_on_last_draw:
+    last = course.stands_on_last_draw
+    if last is None:
         return None
-    last = course.at_draws[-1]
     if last.action == "reduce" and given <= last.dose:
         return None
     if last.action in ("review", "escalate") and given != last.counted_from:

@@ -749,14 +749,13 @@ def test_a_row_may_ask_the_cause_known_on_the_day_of_the_draw():
     assert days(cause(8, "drug")) == []  # the day of the recovery is outside the episode for a row
 
 
-def test_the_first_row_that_holds_decides_and_begins_anew_after_another():
-    # 400: row 2. 50 and 60: row 1. 400 again: row 2, with a recommendation of its own.
+def test_the_first_row_that_holds_decides_and_is_said_once_in_a_stay():
+    # 400: row 2. 50 and 60: row 1. 400 again: row 2 decides, but its band was never left.
     rows = [STOP, {"anc": "< 500", "action": "review"}]
     labs = [anc(0, 400), anc(2, 400), anc(4, 50), anc(6, 60), anc(8, 400)]
     assert at_draws(under(with_rows(*rows), 8, labs)) == [
         (day(0), 2, "review", None, 1),
         (day(4), 1, "discontinue", None, 1),
-        (day(8), 2, "review", None, 1),
     ]
 
 
@@ -835,17 +834,23 @@ def test_reduce_within_an_episode_is_watched_once_the_dose_is_low_enough():
         assert status(under(with_rows(row), 4, labs, [dose(100, 0, 2), dose(mg, 3)])) == expected
 
 
-def test_escalate_and_review_at_a_draw_are_statuses_of_their_own():
+def test_a_review_at_a_draw_replaces_a_reduction_but_never_a_hold():
+    labs = [anc(0, 400), anc(2, 300), anc(4, 200)]
+    review = {"anc": "<= 200", "action": "review"}
+    unverified = {"anc": "<= 200", "action": "reduce", "dose": 50, "verified": False}
+    reduce = {"anc": "< 400", "action": "reduce", "dose": 50}
+    hold = ("hold", 0.0, day(0), "firm")
+    assert status(under(with_rows(review), 4, labs)) == hold
+    assert status(under(with_rows(unverified), 4, labs)) == hold
+    assert status(under(with_rows(review, reduce), 2, labs)) == ("reduce", 50, day(2), "firm")
+    assert status(under(with_rows(review, reduce), 4, labs)) == ("review", None, day(4), "firm")
+    assert status(under(with_rows(review, STOP | {"anc": "< 400"}), 4, labs)) == ("discontinue", None, day(2), "firm")
+
+
+def test_escalate_at_a_draw_is_a_status_of_its_own():
     labs = [anc(0, 400), anc(2, 300)]
-    for row, expected in (
-        ({"anc": "< 400", "action": "escalate", "dose": 180}, ("escalate", 180, day(2), "firm")),
-        ({"anc": "< 400", "action": "review"}, ("review", None, day(2), "firm")),
-        (
-            {"anc": "< 400", "action": "reduce", "dose": 50, "verified": False},
-            ("review", None, day(2), "firm"),
-        ),
-    ):
-        assert status(under(with_rows(row), 2, labs)) == expected
+    row = {"anc": "< 400", "action": "escalate", "dose": 180}
+    assert status(under(with_rows(row), 2, labs)) == ("escalate", 180, day(2), "firm")
 
 
 # ---------------------------------------------------------------- the cause, and what follows from it

@@ -28,6 +28,15 @@ def write_tables(
             con.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
 
 
+def copy_tables(source: duckdb.DuckDBPyConnection, target: duckdb.DuckDBPyConnection) -> None:
+    """Write the protocol tables that `source` sees into `target`, as they are."""
+    for name, (columns, _) in TABLES.items():
+        target.execute(f"CREATE TABLE {name} ({columns})")
+        rows = source.execute(f"FROM {name}").fetchall()
+        if rows:
+            target.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(rows[0]))})", rows)
+
+
 def protocol_rows(protocol: Protocol) -> Iterator[Row]:
     yield (
         protocol.drug, protocol.setting, protocol.default, protocol.starting_dose_mg, protocol.cause_required,

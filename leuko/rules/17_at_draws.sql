@@ -1,6 +1,6 @@
 -- Step 17. Decisions at a draw. A row of the protocol's table for draws is in its band where the carried counts, and
 -- whether an episode is open, are as it asks; a stay is an unbroken row of draws in the band. On each draw the first row
--- decides whose other conditions hold too; it is said once, on the first of the unbroken draws on which it decides.
+-- decides whose other conditions hold too; it is said once in a stay, on the first draw on which it decides.
 WITH draws AS (
     SELECT
         states.course, courses.patient_id, courses.protocol, states.drawn_on, states.open, states.episode,
@@ -69,7 +69,7 @@ draw_causes AS (
 
 facts AS (
     SELECT
-        draws.course, draws.protocol, draws.drawn_on, stays.line, draws.episode, draw_causes.cause,
+        draws.course, draws.protocol, draws.drawn_on, stays.line, stays.entered_on, draws.episode, draw_causes.cause,
         greatest(date_diff('day', stays.entered_on, stays.counted_on), 0) AS days_in_band
     FROM stays
     JOIN draws ON draws.course = stays.course AND draws.drawn_on = stays.drawn_on
@@ -79,7 +79,7 @@ facts AS (
 
 fits AS (
     SELECT
-        facts.course, facts.drawn_on, facts.line,
+        facts.course, facts.drawn_on, facts.line, facts.entered_on,
         string_agg(
             fact_words(asked.fact) || ' '
             || CASE asked.fact
@@ -90,7 +90,7 @@ fits AS (
         ) AS words
     FROM facts
     LEFT JOIN during_conditions AS asked ON asked.protocol = facts.protocol AND asked.line = facts.line
-    GROUP BY facts.course, facts.drawn_on, facts.line
+    GROUP BY facts.course, facts.drawn_on, facts.line, facts.entered_on
     HAVING bool_and(
         CASE asked.fact
             WHEN 'cause' THEN coalesce(facts.cause = asked.word, false)
@@ -103,15 +103,18 @@ fits AS (
 
 decided AS (
     SELECT
-        draws.course, draws.protocol, draws.drawn_on, draws.open, draws.episode, fits.line, fits.words,
-        lag(fits.line) OVER timeline AS line_before,
-        max(CASE WHEN fits.line IS NULL THEN draws.drawn_on END) OVER course AS last_without_on,
-        max(draws.drawn_on) OVER course AS last_on
+        draws.course, draws.protocol, draws.drawn_on, draws.open, draws.episode, fits.line, fits.entered_on, fits.words,
+        last_value(fits.line) OVER whole AS last_line, last_value(fits.entered_on) OVER whole AS last_entered_on
     FROM draws
     LEFT JOIN (
-        SELECT course, drawn_on, min(line) AS line, min_by(words, line) AS words FROM fits GROUP BY course, drawn_on
+        SELECT
+            course, drawn_on, min(line) AS line, min_by(entered_on, line) AS entered_on, min_by(words, line) AS words
+        FROM fits
+        GROUP BY course, drawn_on
     ) AS fits ON fits.course = draws.course AND fits.drawn_on = draws.drawn_on
-    WINDOW timeline AS (PARTITION BY draws.course ORDER BY draws.drawn_on), course AS (PARTITION BY draws.course)
+    WINDOW whole AS (
+        PARTITION BY draws.course ORDER BY draws.drawn_on ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+    )
 ),
 
 band_words AS (
@@ -141,10 +144,12 @@ SELECT
         CASE WHEN during.open THEN 'an episode is open' WHEN NOT during.open THEN 'no episode is open' END,
         decided.words
     ) || '.' AS words,
-    decided.drawn_on = max(decided.drawn_on) OVER (PARTITION BY decided.course)
-        AND (decided.last_without_on IS NULL OR decided.last_without_on < decided.drawn_on) AS stands
+    coalesce(decided.line = decided.last_line AND decided.entered_on = decided.last_entered_on, false) AS stands
 FROM decided
 JOIN during ON during.protocol = decided.protocol AND during.line = decided.line
 LEFT JOIN bands
     ON bands.course = decided.course AND bands.drawn_on = decided.drawn_on AND bands.line = decided.line
-WHERE decided.line IS DISTINCT FROM decided.line_before
+WHERE decided.line IS NOT NULL
+QUALIFY row_number() OVER (
+    PARTITION BY decided.course, decided.line, decided.entered_on ORDER BY decided.drawn_on
+) = 1

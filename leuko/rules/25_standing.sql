@@ -42,11 +42,13 @@ last_recommendations AS (
 ),
 
 -- What stands instead of the hold while an episode is open: what the table says of the disease as its cause, else the
--- last of what it says of the treatment as its cause and of what was decided at draws since the onset.
-guides AS (
+-- last of what it says of the treatment as its cause and of what was decided at draws since the onset. A review at a draw
+-- replaces a reduction or another review, never a hold or a stop.
+said_since_onset AS (
     SELECT
         recommendations.course, recommendations.action, recommendations.dose_mg, recommendations.decided_on,
-        recommendations.why, coalesce(related.cause = 'disease', false) AS of_disease
+        recommendations.why, recommendations.place, coalesce(related.cause = 'disease', false) AS of_disease,
+        recommendations.during IS NOT NULL AND recommendations.action = 'review' AS asks_only
     FROM recommendations
     JOIN last_episodes
         ON last_episodes.course = recommendations.course AND last_episodes.episode = recommendations.episode
@@ -54,9 +56,23 @@ guides AS (
         ON related.protocol = recommendations.protocol AND related.cause = last_episodes.cause
         AND recommendations.decided_on = last_episodes.cause_on AND recommendations.place = 2
     WHERE recommendations.during IS NOT NULL OR related.cause IS NOT NULL
+),
+
+decided_since_onset AS (
+    SELECT course, action
+    FROM said_since_onset
+    WHERE NOT asks_only
+    QUALIFY row_number() OVER (PARTITION BY course ORDER BY of_disease DESC, decided_on DESC, place DESC) = 1
+),
+
+guides AS (
+    SELECT said_since_onset.*
+    FROM said_since_onset
+    LEFT JOIN decided_since_onset ON decided_since_onset.course = said_since_onset.course
+    WHERE NOT said_since_onset.asks_only OR decided_since_onset.action IN ('reduce', 'escalate', 'review')
     QUALIFY row_number() OVER (
-        PARTITION BY recommendations.course
-        ORDER BY of_disease DESC, recommendations.decided_on DESC, recommendations.place DESC
+        PARTITION BY said_since_onset.course
+        ORDER BY said_since_onset.of_disease DESC, said_since_onset.decided_on DESC, said_since_onset.place DESC
     ) = 1
 ),
 
