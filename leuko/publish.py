@@ -16,10 +16,11 @@ from pathlib import Path
 
 import duckdb
 
-from leuko import rules, sources
+from leuko import measures, rules, sources
 from leuko.evaluation import last_day
 from leuko.facts import write_facts, write_grades
 from leuko.protocols import load_protocols, version, write_tables
+from leuko.settings import Setting, read_settings
 from leuko.store import KEPT, QUERIES, StoreError
 
 VERSIONS_KEPT = 2
@@ -51,7 +52,7 @@ def load_csv(
                 con, labs=labs, exposures=exposures, patients=patients, events=events, dose_unit=dose_unit
             )
             say("Applying the rule")
-            set_aside = finish(con, number, as_of, origin or {})
+            set_aside = finish(con, number, as_of, origin or {}, read_settings(Path(db).absolute().parent))
             con.execute("CHECKPOINT")
         say("Publishing")
         point_to(Path(db), building, number)
@@ -70,13 +71,19 @@ def building_place(db: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def finish(con: duckdb.DuckDBPyConnection, number: int, as_of: date | None, origin: dict) -> int:
+def finish(
+    con: duckdb.DuckDBPyConnection, number: int, as_of: date | None, origin: dict, settings: dict[str, Setting]
+) -> int:
     """Evaluate the canonical tables of `con`, write what a page reads, give the number of rows set aside."""
     protocols = load_protocols()
     write_tables(con, protocols)
     con.execute("CREATE OR REPLACE TABLE labs AS FROM labs ORDER BY patient_id, collected_at, analyte")
     day = as_of or last_day(con)
-    rules.run(con, day, keep=KEPT)
+    rules.run(con, day, keep=(*KEPT, *measures.READ))
+    measures.run(con, day, settings)
+    for name in measures.READ:
+        if name not in KEPT:
+            con.execute(f"DROP {'VIEW' if name in rules.VIEWS else 'TABLE'} {name}")
     write_facts(con, temporary=False)
     write_grades(con)
     con.execute(

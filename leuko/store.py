@@ -7,7 +7,7 @@ what one reader may see (sites) of one day; past days are evaluated anew on a cu
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
@@ -16,7 +16,8 @@ from pathlib import Path
 import duckdb
 import pandas
 
-from leuko import rules
+from leuko import audit, measures, rules
+from leuko.settings import Setting, read_settings
 
 FOLDER = Path(__file__).parent / "queries"
 QUERIES = {path.stem: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.sql")}
@@ -104,6 +105,7 @@ class Store:
     def __init__(self, path: str | os.PathLike):
         self.path = os.path.realpath(path)
         self._connection, self.about = open_published(self.path, SETTINGS)
+        self.settings = read_settings(os.path.dirname(os.path.abspath(path)))
         self._replays: OrderedDict[date, duckdb.DuckDBPyConnection] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -141,6 +143,15 @@ class Store:
             cursor.close()
             raise
         return cursor
+
+    @contextmanager
+    def audited(self, as_of: date) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor on which `audit_events` are those of `as_of`; a past day is evaluated for this reader alone."""
+        with self.cursor() as cursor:
+            if as_of != self.about.as_of:
+                rules.run(cursor, as_of, keep=(*KEPT, *measures.READ), temporary=True)
+                measures.run(cursor, as_of, self.settings, temporary=True)
+            yield cursor
 
     @contextmanager
     def patient_day(self, patient_id: str, as_of: date) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -234,6 +245,32 @@ class View:
                 {"after": day + timedelta(days=1), "sites": sites_parameter(self.sites)},
             )
             return counted.fetchall()[0][0]
+
+    def measures(
+        self, settings: dict[str, Setting], scope: audit.Scope = audit.EVERYTHING, by: str = "all"
+    ) -> pandas.DataFrame:
+        """The adherence measures: see `leuko.audit.measures`."""
+        with self.store.audited(self.as_of) as cursor:
+            return audit.measures(cursor, settings, scope, self.sites, by)
+
+    def deviations(self, settings: dict[str, Setting], scope: audit.Scope = audit.EVERYTHING) -> pandas.DataFrame:
+        """Every event that was not met, excluded or cannot be told: see `leuko.audit.deviations`."""
+        with self.store.audited(self.as_of) as cursor:
+            return audit.deviations(cursor, settings, scope, self.sites)
+
+    def audit_events(
+        self, settings: dict[str, Setting], scope: audit.Scope, measure: str, ending: str | None = None
+    ) -> pandas.DataFrame:
+        """The events behind a number of one measure: see `leuko.audit.events`."""
+        with self.store.audited(self.as_of) as cursor:
+            return audit.events(cursor, settings, scope, self.sites, measure, ending)
+
+    def sensitivity(
+        self, settings: dict[str, Setting], scope: audit.Scope, measure: str, graces: Sequence[int]
+    ) -> pandas.DataFrame:
+        """How a measure moves with its grace period: see `leuko.audit.sensitivity`."""
+        with self.store.audited(self.as_of) as cursor:
+            return audit.sensitivity(cursor, settings, scope, self.sites, measure, graces)
 
     def patient(self, patient_id: str) -> Patient | None:
         """Everything known of a patient, or None where there is none at the sites that may be seen."""

@@ -1,0 +1,227 @@
+"""The adherence measures: was done what the counts asked for, and did the counts ask for what was done.
+
+Each measure is one SQL file; its first lines say what it counts. The steps in `steps/` prepare what several of them
+read: the doses as days, the actions on them, and what was known on the day of each. All of it rests on the tables
+that the rule made, so the flags and the audit cannot disagree. docs/audit.md says it in words.
+"""
+
+from contextlib import closing
+from dataclasses import dataclass, fields
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import pandas
+
+from leuko import rules
+from leuko.facts import read_rows
+from leuko.protocols.tables import copy_tables
+from leuko.settings import Setting
+
+FOLDER = Path(__file__).parent
+STEPS = {path.stem[3:]: path.read_text(encoding="utf-8") for path in sorted((FOLDER / "steps").glob("*.sql"))}
+WORDS = (FOLDER / "words.sql").read_text(encoding="utf-8")
+NAMES = (
+    "hold_given",
+    "time_to_hold",
+    "time_to_hold_collected",
+    "no_early_restart",
+    "dose_at_restart",
+    "restart_in_time",
+    "supported_hold",
+    "follow_up_count",
+    "routine_count",
+    "cause_looked_for",
+    "antibiotics_in_time",
+)
+TEXTS = {name: (FOLDER / f"{name}.sql").read_text(encoding="utf-8") for name in NAMES}
+# What the measures read of the rule's own steps, beside its answers.
+READ = ("results", "courses", "readers", "readings", "counts", "states", "causes", "doses")
+
+# The input of every patient as it was on the day of an action, under an id that holds both.
+THEN = {
+    "labs": (
+        """patient_id TEXT, analyte TEXT, value DOUBLE, comparator TEXT, collected_at TIMESTAMP,
+        reported_at TIMESTAMP, specimen TEXT, status TEXT, derived BOOLEAN""",
+        """SELECT asked.id, labs.analyte, labs.value, labs.comparator, labs.collected_at, labs.reported_at,
+            labs.specimen, labs.status, labs.derived
+        FROM asked JOIN labs ON labs.patient_id = asked.patient_id
+        WHERE labs.collected_at < asked.day + 1 AND coalesce(labs.reported_at, labs.collected_at) < asked.day + 1""",
+    ),
+    "exposures": (
+        """patient_id TEXT, drug TEXT, setting TEXT, dose_mg DOUBLE, dose_unit TEXT, start_on DATE, end_on DATE,
+        end_reason TEXT, source TEXT""",
+        """SELECT asked.id, doses.drug, doses.protocol, doses.dose_mg, doses.dose_unit, doses.start_on,
+            CASE WHEN doses.end_on <= asked.day THEN doses.end_on END,
+            CASE WHEN doses.end_on <= asked.day OR doses.planned THEN doses.end_reason END, NULL
+        FROM asked JOIN doses ON doses.patient_id = asked.patient_id
+        WHERE doses.start_on <= asked.day AND doses.protocol IS NOT NULL""",
+    ),
+    "events": (
+        "patient_id TEXT, kind TEXT, value TEXT, occurred_at TIMESTAMP",
+        """SELECT asked.id, events.kind, events.value, events.occurred_at
+        FROM asked JOIN events ON events.patient_id = asked.patient_id
+        WHERE events.kind = 'cytopenia_cause' AND events.occurred_at < asked.day + 1""",
+    ),
+    "patients": (
+        "patient_id TEXT, diagnosis TEXT, duffy_null BOOLEAN, died_on DATE, left_on DATE",
+        """SELECT asked.id, patients.diagnosis, patients.duffy_null,
+            CASE WHEN patients.died_on <= asked.day THEN patients.died_on END,
+            CASE WHEN patients.left_on <= asked.day THEN patients.left_on END
+        FROM asked JOIN patients ON patients.patient_id = asked.patient_id""",
+    ),
+}
+STOOD_THEN = """
+    SELECT
+        standing.patient_id AS id, standing.drug, standing.protocol, last.episode, standing.onset_on,
+        standing.recovered_on, standing.episode_open AS open, standing.certainty,
+        CASE
+            WHEN standing.episode_open THEN coalesce(standing.guide_action, standing.action)
+            WHEN standing.draw_on > standing.recovered_on OR standing.recovered_on IS NULL THEN standing.draw_action
+            ELSE standing.action
+        END AS action,
+        CASE
+            WHEN standing.episode_open AND standing.guide_action IS NOT NULL THEN standing.guide_dose_mg
+            WHEN standing.episode_open THEN standing.decided_dose_mg
+            WHEN standing.draw_on > standing.recovered_on OR standing.recovered_on IS NULL THEN standing.draw_dose_mg
+            ELSE standing.decided_dose_mg
+        END AS dose_mg,
+        greatest(standing.course_anc_on, standing.course_platelets_on) AS counted_on
+    FROM standing
+    LEFT JOIN (SELECT course, max(episode) AS episode FROM episodes GROUP BY course) AS last
+        ON last.course = standing.course
+"""
+KNOWN_LATE = """
+    CREATE OR REPLACE TEMP TABLE known_late AS
+    SELECT
+        courses.course, asked.day, CAST(stood.episode AS INTEGER) AS episode, CAST(stood.onset_on AS DATE) AS onset_on,
+        CAST(stood.recovered_on AS DATE) AS recovered_on, CAST(stood.open AS BOOLEAN) AS open,
+        CAST(stood.action AS TEXT) AS action, CAST(stood.dose_mg AS DOUBLE) AS dose_mg,
+        CAST(stood.certainty AS TEXT) AS certainty, CAST(stood.counted_on AS DATE) AS counted_on
+    FROM stood_then AS stood
+    JOIN asked ON asked.id = stood.id
+    JOIN courses
+        ON courses.patient_id = asked.patient_id AND courses.drug = stood.drug AND courses.protocol = stood.protocol
+"""
+EVENT = "patient_id, drug, protocol, episode, due_on, happened_on, days, seen, fixed, fixed_reason, pending, doubt"
+EVENTS = """
+    CREATE OR REPLACE {kind} audit_events AS
+    WITH judged AS (
+        SELECT *, ending_of(fixed, days, seen, doubt, grace) AS ending FROM ({measured}) AS measured
+    )
+    SELECT
+        judged.measure, judged.patient_id, judged.drug, judged.protocol, judged.episode, patients.site,
+        patients.clinician, judged.due_on, judged.happened_on, judged.days, judged.ending,
+        reason_of(fixed, fixed_reason, ending, pending, doubt, days, unit) AS reason,
+        coalesce(judged.due_on, judged.happened_on) AS counted_on, judged.seen, judged.fixed, judged.fixed_reason,
+        judged.pending, judged.doubt
+    FROM judged
+    LEFT JOIN patients ON patients.patient_id = judged.patient_id
+    ORDER BY judged.measure, counted_on
+"""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a measure counts, in the words at the head of its SQL file. `grace` names a setting, or is "none"."""
+
+    name: str
+    title: str
+    population: str
+    exclusions: str
+    numerator: str
+    grain: str
+    grace: str
+    unit: str
+    standard: str
+
+
+def read_measure(name: str) -> Measure:
+    """The definition at the head of a measure's file; KeyError where a line of it is missing."""
+    lines = (line.removeprefix("-- ").partition(": ") for line in TEXTS[name].splitlines() if line.startswith("-- "))
+    said = {key: words for key, _, words in lines}
+    return Measure(name, **{field.name: said[field.name] for field in fields(Measure)[1:]})
+
+
+MEASURES = {name: read_measure(name) for name in NAMES}
+
+
+def run(
+    con: duckdb.DuckDBPyConnection, as_of: date, settings: dict[str, Setting], *, temporary: bool = False
+) -> None:
+    """Write `audit_events`, one row an event of a measure, from what the rule left in `con` for `as_of`.
+
+    `con` holds the canonical tables, the protocol tables, the rule's answers and those of its steps named in READ.
+    """
+    after = as_of + timedelta(days=1)
+    con.execute(WORDS)
+    write_settings(con, settings)
+    for name, step in STEPS.items():
+        if name == "known":
+            evaluate_then(con, as_of)
+        make(con, name, step, after)
+    for name, text in TEXTS.items():
+        make(con, name, text, after)
+    measured = " UNION ALL ".join(
+        f"SELECT '{name}' AS measure, {EVENT}, {grace_of(name)} AS grace, '{MEASURES[name].unit}' AS unit "
+        f"FROM {name} CROSS JOIN settings"
+        for name in NAMES
+    )
+    con.execute(EVENTS.format(kind="TEMP TABLE" if temporary else "TABLE", measured=measured))
+    for name in (*TEXTS, *STEPS, "known_late", "asked", "settings", "hold_reasons", "limits"):
+        con.execute(f"DROP TABLE temp.{name}")
+
+
+def grace_of(name: str) -> str:
+    grace = MEASURES[name].grace
+    return "CAST(NULL AS DOUBLE)" if grace == "none" else f"settings.{grace}"
+
+
+def make(con: duckdb.DuckDBPyConnection, name: str, select: str, after: date) -> None:
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS\n{select}", {"after": after} if "$after" in select else None)
+
+
+def write_settings(con: duckdb.DuckDBPyConnection, settings: dict[str, Setting]) -> None:
+    """The settings and limits as one row of columns each, and the words that mean a hold."""
+    for table, values in (
+        ("settings", {name: setting.value for name, setting in settings.items()}),
+        ("limits", {row["name"]: row["value"] for row in read_rows("limits")}),
+    ):
+        columns = ", ".join(f"{value} AS {name}" for name, value in values.items())
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT {columns}")
+    words = pandas.DataFrame({"word": [row["word"] for row in read_rows("hold_reasons")]})
+    con.register("words_of_holds", words)
+    con.execute("CREATE OR REPLACE TEMP TABLE hold_reasons AS SELECT CAST(word AS TEXT) AS word FROM words_of_holds")
+    con.unregister("words_of_holds")
+
+
+def evaluate_then(con: duckdb.DuckDBPyConnection, as_of: date) -> None:
+    """Write `known_late`: what stood on the day of each action of the courses that knew something else that day.
+
+    Each patient and day becomes a patient of his own with what had been reported by then, and the rule runs once over
+    all of them, apart from `con`.
+    """
+    con.execute(
+        """CREATE OR REPLACE TEMP TABLE asked AS
+        SELECT DISTINCT courses.patient_id, actions.day, courses.patient_id || chr(31) || actions.day AS id
+        FROM actions
+        JOIN seen_late ON seen_late.course = actions.course
+        JOIN courses ON courses.course = actions.course"""
+    )
+    with closing(duckdb.connect()) as then:
+        copy_tables(con, then)
+        for table, (columns, query) in THEN.items():
+            then.execute(f"CREATE TABLE {table} ({columns})")
+            insert(then, table, con.execute(query).df())
+        rules.run(then, as_of, keep=("standing", "episodes"), temporary=True)
+        stood = then.execute(STOOD_THEN).df()
+    con.register("stood_then", stood)
+    con.execute(KNOWN_LATE)
+    con.unregister("stood_then")
+
+
+def insert(con: duckdb.DuckDBPyConnection, table: str, rows: pandas.DataFrame) -> None:
+    if len(rows):
+        con.register("read_then", rows)
+        con.execute(f"INSERT INTO {table} SELECT * FROM read_then")
+        con.unregister("read_then")

@@ -1,0 +1,98 @@
+"""What a site may set: grace periods, windows and the minimum denominator, from `settings.toml` beside the database.
+
+The defaults stand in `settings.csv`, each with its source; the file has one line `name = number` for each that a site
+changes. A changed setting changes which events are met, never what the rule recommends.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from leuko.facts import read_rows
+
+FILE = "settings.toml"
+
+
+class SettingsError(ValueError):
+    """Settings were refused. The text is one line a fault: file, name and reason."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A whole number from `least` to `most` in `unit`: the value in force, the default, what it means, its source."""
+
+    name: str
+    value: int
+    default: int
+    unit: str
+    least: int
+    most: int
+    what: str
+    source: str
+
+    @property
+    def changed(self) -> bool:
+        return self.value != self.default
+
+    @property
+    def in_words(self) -> str:
+        """`1 day`, `60 minutes`, `20 %`."""
+        return f"{self.value:,} {self.unit.removesuffix('s') if self.value == 1 else self.unit}"
+
+
+def default_settings() -> dict[str, Setting]:
+    """Every setting with its default, by name, in the order to show."""
+    return {row["name"]: from_row(row) for row in read_rows("settings")}
+
+
+def from_row(row: Mapping[str, str]) -> Setting:
+    value = int(row["value"])
+    return Setting(
+        row["name"], value, value, row["unit"], int(row["least"]), int(row["most"]), row["what"], row["source"]
+    )
+
+
+def read_settings(folder: str | Path) -> dict[str, Setting]:
+    """The settings of the `settings.toml` in the folder of a database; without that file the defaults.
+
+    Raises SettingsError, one line a fault, for a name that is not known, a value that is no whole number (true and
+    false are none) or lies outside what makes sense, and a file that cannot be read.
+    """
+    file = Path(folder) / FILE
+    try:
+        written = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return default_settings()
+    except OSError as unreadable:
+        raise SettingsError(f"{FILE}: the file: cannot be read: {unreadable.strerror}") from unreadable
+    except UnicodeDecodeError as unreadable:
+        raise SettingsError(f"{FILE}: the file: is not UTF-8 text") from unreadable
+    except ValueError as invalid:
+        raise SettingsError(f"{FILE}: the file: is not valid TOML: {invalid}") from invalid
+    return with_values(default_settings(), written, FILE)
+
+
+def with_values(settings: Mapping[str, Setting], values: Mapping[str, object], where: str) -> dict[str, Setting]:
+    """The settings with other values, by name; `where` says in an error where the values were written."""
+    faults = {name: fault_of(settings, name, value) for name, value in values.items()}
+    lines = [f"{where}: {' '.join(name.split())}: {fault}" for name, fault in faults.items() if fault]
+    if lines:
+        raise SettingsError("\n".join(lines))
+    return {name: replace(each, value=values.get(name, each.value)) for name, each in settings.items()}
+
+
+def fault_of(settings: Mapping[str, Setting], name: str, value: object) -> str | None:
+    """What is wrong with a value under this name, in words; None where nothing is."""
+    if name not in settings:
+        like = difflib.get_close_matches(name, settings, 1)
+        return f"is not a known setting{f', did you mean {like[0]}?' if like else ''}"
+    known = settings[name]
+    wanted = f"must be a whole number from {known.least:,} to {known.most:,}"
+    if isinstance(value, dict | list):
+        return wanted
+    if isinstance(value, bool) or not isinstance(value, int):
+        said = {bool: lambda: str(value).lower(), str: lambda: repr(value)}.get(type(value), lambda: str(value))
+        return f"{wanted}, not {said()}"
+    return None if known.least <= value <= known.most else f"{wanted}, not {value}"
