@@ -102,6 +102,7 @@ KNOWN_LATE = """
     JOIN asked ON asked.id = stood.id
     JOIN courses
         ON courses.patient_id = asked.patient_id AND courses.drug = stood.drug AND courses.protocol = stood.protocol
+    JOIN seen_late ON seen_late.course = courses.course AND seen_late.day = asked.day
 """
 EVENT = "patient_id, drug, protocol, episode, due_on, happened_on, days, seen, fixed, fixed_reason, pending, doubt"
 EVENTS = """
@@ -117,7 +118,6 @@ EVENTS = """
         judged.pending, judged.doubt
     FROM judged
     LEFT JOIN patients ON patients.patient_id = judged.patient_id
-    ORDER BY judged.measure, counted_on
 """
 
 
@@ -196,17 +196,16 @@ def write_settings(con: duckdb.DuckDBPyConnection, settings: dict[str, Setting])
 
 
 def evaluate_then(con: duckdb.DuckDBPyConnection, as_of: date) -> None:
-    """Write `known_late`: what stood on the day of each action of the courses that knew something else that day.
+    """Write `known_late`: what stood on the day of each action of which something else was known that day.
 
     Each patient and day becomes a patient of his own with what had been reported by then, and the rule runs once over
     all of them, apart from `con`.
     """
     con.execute(
         """CREATE OR REPLACE TEMP TABLE asked AS
-        SELECT DISTINCT courses.patient_id, actions.day, courses.patient_id || chr(31) || actions.day AS id
-        FROM actions
-        JOIN seen_late ON seen_late.course = actions.course
-        JOIN courses ON courses.course = actions.course"""
+        SELECT DISTINCT courses.patient_id, seen_late.day, courses.patient_id || chr(31) || seen_late.day AS id
+        FROM seen_late
+        JOIN courses ON courses.course = seen_late.course"""
     )
     with closing(duckdb.connect()) as then:
         copy_tables(con, then)

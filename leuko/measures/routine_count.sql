@@ -22,19 +22,18 @@ off_drug AS (
     SELECT due.course, due.drawn_on
     FROM due
     JOIN runs ON runs.course = due.course AND due.due_on BETWEEN runs.from_on AND runs.to_on
-    WHERE runs.dose_mg = 0 AND NOT runs.planned AND (due.next_on IS NULL OR due.next_on > due.due_on)
+    WHERE (due.next_on IS NULL OR due.next_on > due.due_on) AND runs.dose_mg = 0 AND NOT runs.planned
 )
 
 SELECT
-    due.course, due.patient_id, due.drug, due.protocol, CAST(NULL AS INTEGER) AS episode, due.due_on, due.next_on AS happened_on,
+    due.patient_id, due.drug, due.protocol, CAST(NULL AS INTEGER) AS episode, due.due_on, due.next_on AS happened_on,
     date_diff('day', due.due_on, due.next_on) AS days, date_diff('day', due.due_on, due.read_to) - 1 AS seen,
     CASE WHEN off_drug.course IS NOT NULL THEN 'excluded' END AS fixed,
     CASE WHEN off_drug.course IS NOT NULL THEN 'not on the drug on the due day' END AS fixed_reason,
     CASE WHEN due.over_on IS NULL THEN 'not yet due' ELSE 'the course was over by then' END AS pending,
-    CASE WHEN aside.patient_id IS NOT NULL THEN 'a result of this patient was set aside' END AS doubt
+    CASE WHEN EXISTS (
+        SELECT 1 FROM set_aside WHERE set_aside.patient_id = due.patient_id AND set_aside.kind = 'labs'
+            AND coalesce(set_aside.day, due.due_on) BETWEEN due.drawn_on AND coalesce(due.next_on, due.read_to)
+    ) THEN 'a result of this patient was set aside' END AS doubt
 FROM due
 LEFT JOIN off_drug ON off_drug.course = due.course AND off_drug.drawn_on = due.drawn_on
-LEFT JOIN (SELECT DISTINCT patient_id, day FROM set_aside WHERE kind = 'labs') AS aside
-    ON aside.patient_id = due.patient_id
-    AND coalesce(aside.day, due.due_on) BETWEEN due.drawn_on AND coalesce(due.next_on, due.read_to)
-GROUP BY ALL

@@ -1,17 +1,23 @@
--- Courses of which an earlier day knew something else than today: a result was reported after its day, a cause was
--- recorded more than once, or the protocol decides at draws. Their actions are judged on an evaluation of that day.
-SELECT courses.course
-FROM courses
+-- Actions of whose day something else was known than today: a result of an earlier day was reported after it, a cause
+-- was recorded again later, or the protocol decides at draws. They are judged on an evaluation of that day.
+WITH late AS (
+    SELECT patient_id, CAST(collected_at AS DATE) AS collected_on, CAST(reported_at AS DATE) AS reported_on
+    FROM results
+    WHERE analyte IN ('anc', 'platelets') AND CAST(reported_at AS DATE) > CAST(collected_at AS DATE)
+)
+
+SELECT actions.course, actions.day
+FROM actions
+JOIN courses ON courses.course = actions.course
 JOIN protocols ON protocols.protocol = courses.protocol AND protocols.reads_every_draw
 UNION
-SELECT courses.course
-FROM courses
-JOIN results
-    ON results.patient_id = courses.patient_id AND results.analyte IN ('anc', 'platelets')
-    AND CAST(results.reported_at AS DATE) > CAST(results.collected_at AS DATE)
+SELECT actions.course, actions.day
+FROM actions
+JOIN courses ON courses.course = actions.course
+JOIN late
+    ON late.patient_id = courses.patient_id AND late.collected_on <= actions.day AND late.reported_on > actions.day
 UNION
-SELECT courses.course
-FROM courses
-JOIN causes ON causes.patient_id = courses.patient_id
-GROUP BY courses.course
-HAVING count(*) > 1
+SELECT actions.course, actions.day
+FROM actions
+JOIN courses ON courses.course = actions.course
+JOIN causes ON causes.patient_id = courses.patient_id AND causes.cause_on > actions.day

@@ -3,7 +3,7 @@
 WITH prompt AS (
     SELECT actions.course, actions.day
     FROM actions
-    LEFT JOIN seen_late ON seen_late.course = actions.course
+    LEFT JOIN seen_late ON seen_late.course = actions.course AND seen_late.day = actions.day
     WHERE seen_late.course IS NULL
 ),
 

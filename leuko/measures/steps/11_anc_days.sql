@@ -11,25 +11,28 @@ WITH latest AS (
     ) = 1
 ),
 
--- A quiet course has no short, withdrawn, derived or bounded result: any of its versions shows the same.
-quiet AS (
-    SELECT readings.course, CAST(results.collected_at AS DATE) AS drawn_on, results.value, 2 AS bound
-    FROM results
-    JOIN readings ON readings.patient_id = results.patient_id AND readings.analyte = results.analyte
-    WHERE readings.quiet AND readings.course IS NOT NULL AND results.analyte = 'anc' AND results.usable
-        AND results.collected_at >= readings.start_on AND results.collected_at < readings.read_to + 1
-        AND results.reported_at < $after
+loud_days AS (
+    SELECT course, drawn_on, min({'value': value, 'bound': bound}) AS found
+    FROM latest
+    GROUP BY course, drawn_on
 ),
 
+-- A quiet course has no short, withdrawn, derived or bounded result: any of its versions shows the same.
 days AS (
-    SELECT course, drawn_on, min({'value': value, 'bound': bound}) AS found
-    FROM (SELECT * FROM latest UNION ALL SELECT * FROM quiet) AS counted
-    GROUP BY course, drawn_on
+    SELECT course, drawn_on, found.value AS value, bound_sign(found.bound) AS sign FROM loud_days
+    UNION ALL
+    SELECT readings.course, CAST(results.collected_at AS DATE) AS drawn_on, min(results.value), ''
+    FROM results
+    JOIN readings ON readings.patient_id = results.patient_id
+    WHERE readings.quiet AND readings.course IS NOT NULL AND readings.analyte = 'anc' AND results.analyte = 'anc'
+        AND results.usable AND results.reported_at < $after
+        AND results.collected_at >= readings.start_on AND results.collected_at < readings.read_to + 1
+    GROUP BY readings.course, CAST(results.collected_at AS DATE)
 ),
 
 dated AS (
     SELECT
-        days.course, courses.protocol, days.drawn_on, days.found.value AS value, bound_sign(days.found.bound) AS sign,
+        days.course, courses.protocol, days.drawn_on, days.value, days.sign,
         lead(days.drawn_on) OVER (PARTITION BY days.course ORDER BY days.drawn_on) AS next_on,
         date_diff(
             'day',
@@ -61,22 +64,56 @@ histories AS (
     FROM looking_back
 ),
 
-intervals AS (
-    SELECT dated.course, dated.drawn_on, min_by(monitoring.every_days, monitoring.line) AS every_days
+-- Lines that ask for nothing but the day of the schedule: the first that fits each day, up to the last that differs.
+schedule_days AS (
+    SELECT protocol, unnest(range(0, max(coalesce(until_day, 0)) + 2)) AS schedule_day
+    FROM monitoring
+    GROUP BY protocol
+),
+
+plain_lines AS (
+    SELECT schedule_days.protocol, schedule_days.schedule_day, min(monitoring.line) AS line
+    FROM schedule_days
+    JOIN monitoring
+        ON monitoring.protocol = schedule_days.protocol AND monitoring.anc IS NULL
+        AND (monitoring.until_day IS NULL OR schedule_days.schedule_day <= monitoring.until_day)
+    GROUP BY schedule_days.protocol, schedule_days.schedule_day
+),
+
+last_days AS (
+    SELECT protocol, max(schedule_day) AS last_day FROM schedule_days GROUP BY protocol
+),
+
+lines_by_count AS (
+    SELECT dated.course, dated.drawn_on, min(monitoring.line) AS line
     FROM dated
-    JOIN monitoring ON monitoring.protocol = dated.protocol
+    JOIN monitoring
+        ON monitoring.protocol = dated.protocol
+        AND meets(dated.value, dated.sign, monitoring.anc_operator, monitoring.anc)
     LEFT JOIN histories
         ON histories.course = dated.course AND histories.drawn_on = dated.drawn_on AND histories.line = monitoring.line
-    WHERE (monitoring.until_day IS NULL OR dated.schedule_day <= monitoring.until_day)
-        AND (monitoring.anc IS NULL OR meets(dated.value, dated.sign, monitoring.anc_operator, monitoring.anc))
+    WHERE monitoring.anc IS NOT NULL
+        AND (monitoring.until_day IS NULL OR dated.schedule_day <= monitoring.until_day)
         AND NOT (monitoring.first AND coalesce(histories.met_before, false))
         AND (
             monitoring.for_days IS NULL
             OR date_diff('day', histories.returned_on, dated.drawn_on) < monitoring.for_days
         )
     GROUP BY dated.course, dated.drawn_on
+),
+
+chosen AS (
+    SELECT
+        dated.course, dated.protocol, dated.drawn_on, dated.next_on,
+        least(lines_by_count.line, plain_lines.line) AS line
+    FROM dated
+    LEFT JOIN last_days ON last_days.protocol = dated.protocol
+    LEFT JOIN plain_lines
+        ON plain_lines.protocol = dated.protocol
+        AND plain_lines.schedule_day = greatest(least(dated.schedule_day, last_days.last_day), 0)
+    LEFT JOIN lines_by_count ON lines_by_count.course = dated.course AND lines_by_count.drawn_on = dated.drawn_on
 )
 
-SELECT dated.course, dated.drawn_on, dated.next_on, intervals.every_days
-FROM dated
-LEFT JOIN intervals ON intervals.course = dated.course AND intervals.drawn_on = dated.drawn_on
+SELECT chosen.course, chosen.drawn_on, chosen.next_on, monitoring.every_days
+FROM chosen
+LEFT JOIN monitoring ON monitoring.protocol = chosen.protocol AND monitoring.line = chosen.line
