@@ -12,7 +12,6 @@ import pandas
 
 from leuko.measures import MEASURES, WORDS
 from leuko.settings import Setting
-from leuko.statistics import wilson
 
 ENDINGS = ("met", "not_met", "excluded", "cannot_tell")
 GROUPS = {
@@ -159,6 +158,8 @@ def sensitivity(
 
 
 def with_rates(counted: pandas.DataFrame) -> pandas.DataFrame:
+    from leuko.statistics import wilson  # takes a second to load, which a page without rates need not wait for
+
     judged = counted["met"] + counted["not_met"]
     bounds = [wilson(met, of) for met, of in zip(counted["met"], judged, strict=True)]
     return counted.assign(
