@@ -34,6 +34,7 @@ NAMES = (
     "cause_looked_for",
     "antibiotics_in_time",
 )
+READ_AGAIN = ("hold_given", "time_to_hold")
 TEXTS = {name: (FOLDER / f"{name}.sql").read_text(encoding="utf-8") for name in NAMES}
 # What the measures read of the rule's own steps, beside its answers.
 READ = ("results", "courses", "readers", "readings", "counts", "states", "causes", "doses")
@@ -153,23 +154,23 @@ def run(
 
     `con` holds the canonical tables, the protocol tables, the rule's answers and those of its steps named in READ.
     """
-    after = as_of + timedelta(days=1)
     con.execute(WORDS)
     write_settings(con, settings)
+    con.execute("CREATE OR REPLACE TEMP TABLE asked_for AS SELECT CAST(? AS DATE) AS after", [as_of + timedelta(days=1)])
     for name, step in STEPS.items():
         if name == "known":
             evaluate_then(con, as_of)
-        make(con, name, step, after)
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS\n{step}")
     for name, text in TEXTS.items():
-        make(con, name, text, after)
+        con.execute(f"CREATE OR REPLACE TEMP {kind_of(name)} {name} AS\n{text}")
     measured = " UNION ALL ".join(
         f"SELECT '{name}' AS measure, {EVENT}, {grace_of(name)} AS grace, '{MEASURES[name].unit}' AS unit "
         f"FROM {name} CROSS JOIN settings"
         for name in NAMES
     )
     con.execute(EVENTS.format(kind="TEMP TABLE" if temporary else "TABLE", measured=measured))
-    for name in (*TEXTS, *STEPS, "known_late", "asked", "settings", "hold_reasons", "limits"):
-        con.execute(f"DROP TABLE temp.{name}")
+    for name in (*reversed(NAMES), *STEPS, "known_late", "asked", "asked_for", "settings", "hold_reasons", "limits"):
+        con.execute(f"DROP {kind_of(name)} temp.{name}")
 
 
 def grace_of(name: str) -> str:
@@ -177,8 +178,9 @@ def grace_of(name: str) -> str:
     return "CAST(NULL AS DOUBLE)" if grace == "none" else f"settings.{grace}"
 
 
-def make(con: duckdb.DuckDBPyConnection, name: str, select: str, after: date) -> None:
-    con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS\n{select}", {"after": after} if "$after" in select else None)
+def kind_of(name: str) -> str:
+    """A measure is worked out where its events are written, unless another measure reads it too."""
+    return "VIEW" if name in NAMES and name not in READ_AGAIN else "TABLE"
 
 
 def write_settings(con: duckdb.DuckDBPyConnection, settings: dict[str, Setting]) -> None:

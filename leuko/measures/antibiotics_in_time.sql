@@ -9,7 +9,8 @@
 WITH happenings AS (
     SELECT CAST(patient_id AS TEXT) AS patient_id, kind, CAST(occurred_at AS TIMESTAMP) AS moment
     FROM events
-    WHERE kind IN ('fever', 'triage', 'antibiotics') AND CAST(occurred_at AS TIMESTAMP) < $after
+    CROSS JOIN asked_for
+    WHERE kind IN ('fever', 'triage', 'antibiotics') AND CAST(occurred_at AS TIMESTAMP) < asked_for.after
 ),
 
 fevers AS (
@@ -48,7 +49,7 @@ SELECT
     CAST(NULL AS INTEGER) AS course, patient_id, CAST(NULL AS TEXT) AS drug, CAST(NULL AS TEXT) AS protocol,
     CAST(NULL AS INTEGER) AS episode, CAST(coalesce(triage_at, moment) AS DATE) AS due_on,
     CAST(antibiotics_at AS DATE) AS happened_on, date_diff('minute', triage_at, antibiotics_at) AS days,
-    date_diff('minute', triage_at, CAST($after AS TIMESTAMP)) AS seen,
+    date_diff('minute', triage_at, (SELECT CAST(after AS TIMESTAMP) FROM asked_for)) AS seen,
     CASE WHEN counted_on IS NULL OR triage_at IS NULL THEN 'cannot_tell' END AS fixed,
     CASE
         WHEN counted_on IS NULL THEN 'no ANC within 48 hours of the fever'

@@ -25,7 +25,7 @@ days AS (
     FROM results
     JOIN readings ON readings.patient_id = results.patient_id
     WHERE readings.quiet AND readings.course IS NOT NULL AND readings.analyte = 'anc' AND results.analyte = 'anc'
-        AND results.usable AND results.reported_at < $after
+        AND results.usable AND results.reported_at < (SELECT after FROM asked_for)
         AND results.collected_at >= readings.start_on AND results.collected_at < readings.read_to + 1
     GROUP BY readings.course, CAST(results.collected_at AS DATE)
 ),
