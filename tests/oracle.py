@@ -124,6 +124,7 @@ class Episode:
     draws: list = field(default_factory=list)
     cause: str | None = None
     cause_day: date | None = None
+    treatment_day: date | None = None
     dose_at_onset: float | None = None
 
 
@@ -139,9 +140,10 @@ class Decision:
 
 @dataclass(frozen=True)
 class Moment:
-    """What is known on a draw: each analyte's last day and lowest count, the episode open after it."""
+    """What is known on a draw or on the day of a cause: each analyte's last day and lowest count, the open episode."""
 
     day: date
+    measured_day: date
     carried: dict
     open_episode: Episode | None
     episodes_begun: int
@@ -493,6 +495,18 @@ def episodes_of(course):
 def find_cause(course, episode, events):
     last_day = episode.recovery or course.last_day
     episode.cause, episode.cause_day = last_cause(events, episode.onset, last_day)
+    named = [(day, cause) for day, cause in causes_of(events) if episode.onset <= day <= last_day]
+    disease_on = max((day for day, cause in named if cause == "disease"), default=date.min)
+    episode.treatment_day = min((day for day, cause in named if day > disease_on), default=None)
+
+
+def causes_of(events):
+    """Every recorded cause that decides something, with its day."""
+    return [
+        (event["occurred_at"].date(), CAUSES[event["value"]])
+        for event in events
+        if event["kind"] == "cytopenia_cause" and event["value"] in CAUSES
+    ]
 
 
 def last_cause(events, first_day, last_day):
@@ -644,20 +658,27 @@ def dose_below(rule, dose, protocol):
 # ---------------------------------------------------------------- decisions at a draw
 
 
-def moments_of(course):
-    """The draws that measured an analyte of the protocol, in order."""
-    moments, carried = [], {}
-    for draw in course.draws:
-        measured = {"anc": draw.anc, "platelets": draw.platelets if "platelets" in course.protocol else []}
-        if not any(measured.values()):
-            continue
-        carried = carried | {
-            analyte: (draw.day, lowest(counts)) for analyte, counts in measured.items() if counts
-        }
-        begun = [episode for episode in course.episodes if episode.onset <= draw.day]
-        still_open = [episode for episode in begun if episode.recovery is None or draw.day < episode.recovery]
-        moments.append(Moment(draw.day, carried, still_open[0] if still_open else None, len(begun)))
+def moments_of(course, events):
+    """The draws that measured an analyte of the protocol and, where a row asks for it, the days of a cause, in order."""
+    measured = {draw.day: measured_in(course, draw) for draw in course.draws if measured_in(course, draw)}
+    days = set(measured)
+    if any("cause" in row for row in course.protocol.get("during", [])):
+        days |= {day for day, _ in causes_of(events) if min(measured, default=date.max) < day <= course.last_day}
+    moments, carried, measured_day = [], {}, None
+    for day in sorted(days):
+        if day in measured:
+            measured_day = day
+            carried = carried | {analyte: (day, lowest(counts)) for analyte, counts in measured[day].items()}
+        begun = [episode for episode in course.episodes if episode.onset <= day]
+        still_open = [episode for episode in begun if episode.recovery is None or day < episode.recovery]
+        moments.append(Moment(day, measured_day, carried, still_open[0] if still_open else None, len(begun)))
     return moments
+
+
+def measured_in(course, draw):
+    """The counts of a draw by analyte, of the analytes that the protocol names."""
+    counts = {"anc": draw.anc, "platelets": draw.platelets if "platelets" in course.protocol else []}
+    return {analyte: found for analyte, found in counts.items() if found}
 
 
 def in_band(row, moment):
@@ -676,7 +697,7 @@ def in_band(row, moment):
 def days_in_band(row, stay_began, moment):
     """From the first draw of the stay to the last day that measured what the row names."""
     measured = [moment.carried[analyte][0] for analyte in ANALYTES if analyte in row]
-    return max((min(measured, default=moment.day) - stay_began).days, 0)
+    return max((min(measured, default=moment.measured_day) - stay_began).days, 0)
 
 
 def conditions_hold(row, stay_began, moment, events):
@@ -697,7 +718,7 @@ def deciding_rows(course, events):
     rows = course.protocol.get("during", [])
     stays = [None] * len(rows)  # for each row the first draw of the stay that goes on
     deciding = []
-    for moment in moments_of(course):
+    for moment in moments_of(course, events):
         first = None
         for place, row in enumerate(rows):
             stays[place] = (stays[place] or moment.day) if in_band(row, moment) else None
@@ -796,7 +817,8 @@ def episode_recommendations(course, episode):
     if episode.cause == "disease" and "disease_related" in protocol:
         decided.append((episode.cause_day, *related_decision(protocol["disease_related"])))
     elif episode.cause == "treatment" and protocol.get("cause_required"):
-        decided.append((episode.cause_day, *treatment_decision(protocol, episode)))
+        day = episode.treatment_day if "treatment_related" in protocol else episode.cause_day
+        decided.append((day, *treatment_decision(protocol, episode)))
     rows = [recommendation(course, episode.number, *said) for said in decided]
 
     if episode.recovery is not None:
@@ -895,14 +917,26 @@ def decision_in_episode(course, episode):
     if episode.cause == "disease" and "disease_related" in protocol:
         action, dose = related_decision(protocol["disease_related"])
         return action, dose, episode.onset if action == "escalate" else episode.cause_day
-    standing = ("hold", 0.0, episode.onset)
+    decided, asked = [], []
     if episode.cause == "treatment" and "treatment_related" in protocol:
-        standing = (*treatment_decision(protocol, episode), episode.cause_day)
+        decided.append((*treatment_decision(protocol, episode), episode.treatment_day))
     for said in course.at_draws:
-        only_asks = said.action == "review" and standing[0] not in ("reduce", "escalate", "review")
-        if said.day >= standing[2] and not only_asks:
-            standing = (said.action, said.dose, said.day)
-    return standing
+        if said.episode == episode.number:
+            list_of = asked if said.action == "review" else decided
+            list_of.append((said.action, said.dose, said.day))
+    strongest = weightiest(decided)
+    if strongest is None:
+        return "hold", 0.0, episode.onset
+    return weightiest(decided + asked) if strongest[0] in ("reduce", "escalate", "review") else strongest
+
+
+def weightiest(decisions):
+    """A stop before a hold before the rest; among those alike the latest, and the later said of one day."""
+    def weight(placed):
+        place, (action, _, day) = placed
+        return -{"discontinue": 1, "hold": 2}.get(action, 3), day, place
+
+    return max(enumerate(decisions), key=weight)[1] if decisions else None
 
 
 def closed_episode_status(course, episode, given, recovered):
@@ -921,6 +955,32 @@ def closed_episode_status(course, episode, given, recovered):
     if decision.action == "reduce" and decision.dose is not None and given > decision.dose:
         return ("reduce", *stands)
     return None
+
+
+def standing_stop(course, given):
+    """(status, dose, since, certainty) of a stop that later episodes without the drug did not undo, or None."""
+    stops = [episode for episode in course.episodes[:-1] if is_stop(course, episode)]
+    if not stops or is_stop(course, course.episodes[-1]):
+        return None
+    stop = stops[-1]
+    given_after = [
+        max(row["start_on"], stop.recovery + timedelta(days=1))
+        for row in course.exposures
+        if row["dose_mg"] > 0 and (row["end_on"] is None or row["end_on"] > stop.recovery)
+    ]
+    again = min((day for day in given_after if day <= course.as_of), default=date.max)
+    if any(episode.onset >= again for episode in course.episodes):
+        return None
+    is_open = course.episodes[-1].recovery is None
+    if not is_open and given <= 0 and (course.as_of - stop.recovery).days > LAPSE_DAYS:
+        return None
+    decision = course.decisions[stop.number]
+    return "discontinue", decision.dose, stop.recovery, "firm" if is_open else decision.certainty
+
+
+def is_stop(course, episode):
+    decision = course.decisions.get(episode.number)
+    return decision is not None and decision.action == "discontinue"
 
 
 def draw_status(course, given):
@@ -946,8 +1006,14 @@ def status_of(course, due):
     recovered = bool(states) and states[-1][2]
     if course.episodes:
         episode = course.episodes[-1]
+        stopped = standing_stop(course, given)
+        unknown_cause = episode.recovery is None and course.protocol.get("cause_required") and episode.cause is None
+        if stopped is not None and not unknown_cause:
+            return stopped
         if episode.recovery is None:
-            return open_episode_status(course, episode, given, states)
+            answer = open_episode_status(course, episode, given, states)
+            late = due is not None and (course.as_of - due).days > OVERDUE_DAYS
+            return ("overdue", None, due, "firm") if answer[0] == "watch" and late else answer
         decided = closed_episode_status(course, episode, given, recovered)
         if decided is not None:
             return decided

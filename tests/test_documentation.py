@@ -57,7 +57,7 @@ def fenced(text, language):
 def test_the_worklist_lists_every_status_and_their_urgency():
     worklist = section(RULE, "The worklist")
     listed = [status for row in tables(worklist)[0] for status in code(row["status"])]
-    urgency = code(re.search(r"\*\*Urgency\*\*.*?\. Within", worklist, re.DOTALL)[0])
+    urgency = code(re.search(r"\*\*Urgency\*\*.*?\.\s+Within", worklist, re.DOTALL)[0])
     known = sorted(read_rows("statuses"), key=lambda row: int(row["urgency"]))
     assert set(listed) == {row["status"] for row in known}
     assert urgency == [row["status"] for row in known]

@@ -741,11 +741,11 @@ def test_a_row_may_ask_the_cause_known_on_the_day_of_the_draw():
         return [decided[0] for decided in at_draws(under(with_rows(row), 9, labs, None, events))]
 
     assert days() == days(cause(1, "drug")) == []  # before the onset
-    assert days(cause(3, "drug")) == [day(4)]  # known from the next draw on
+    assert days(cause(3, "drug")) == [day(3)]  # on the day it is recorded, between two draws
     assert days(cause(4, "drug", hour=23)) == [day(4)]  # of the same day, whatever the hour
-    assert days(cause(3, "drug"), cause(5, "disease")) == [day(4)]
+    assert days(cause(3, "drug"), cause(5, "disease")) == [day(3)]
     assert days(cause(4, "drug"), cause(4, "disease")) == []
-    assert days(cause(3, "disease"), cause(5, "drug"), cause(5, "infection")) == [day(6)]
+    assert days(cause(3, "disease"), cause(5, "drug"), cause(5, "infection")) == [day(5)]
     assert days(cause(8, "drug")) == []  # the day of the recovery is outside the episode for a row
 
 
@@ -802,17 +802,16 @@ def test_a_decision_at_a_draw_stands_until_the_recovery_though_its_band_was_left
     assert status(under(with_rows(STOP), 7, [*labs, anc(7, 1000)], held)) == ("resume", 100.0, day(7), "firm")
 
 
-def test_the_latest_decision_of_an_episode_stands():
-    # Discontinue on day 0, hold from day 3 on: hold counts from the onset, while the drug is given.
-    rows = [STOP, {"anc": [">= 100", "< 500"], "open": True, "action": "hold"}]
-    labs = [anc(0, 50), anc(3, 400)]
-    assert status(under(with_rows(*rows), 3, labs)) == ("hold", 0.0, day(0), "firm")
-    assert status(under(with_rows(*rows), 3, labs, [dose(100, 0, 2)])) == (
-        "keep_holding",
-        0.0,
-        day(0),
-        "firm",
-    )
+def test_a_stop_stands_before_a_hold_and_a_hold_before_a_reduction():
+    hold = {"anc": [">= 100", "< 300"], "open": True, "action": "hold"}
+    reduce = {"anc": [">= 300", "< 500"], "open": True, "action": "reduce", "dose": 50}
+    rows = [STOP, hold, reduce]
+    assert status(under(with_rows(*rows), 3, [anc(0, 50), anc(3, 200)])) == ("discontinue", None, day(0), "firm")
+    assert status(under(with_rows(*rows), 3, [anc(0, 200), anc(3, 400)])) == ("hold", 0.0, day(0), "firm")
+    assert status(under(with_rows(*rows), 3, [anc(0, 400), anc(3, 200)], [dose(100, 0, 2)])) == (
+        "keep_holding", 0.0, day(0), "firm",
+    )  # fmt: skip
+    assert status(under(with_rows(*rows), 3, [anc(0, 400), anc(3, 450)])) == ("reduce", 50, day(0), "firm")
 
 
 def test_what_began_before_the_onset_is_no_decision_of_the_episode():
@@ -889,9 +888,8 @@ def test_a_required_cause_that_is_not_known_comes_before_any_decision_at_a_draw(
     rows = [{"open": True, "action": "discontinue"}]
     assert status(persisting(7, [], during=rows))[0] == "check_cause"
     assert at_draws(persisting(7, [], during=rows)) == [(day(0), 1, "discontinue", None, 1)]
-    # Once it is known, the later of the two: the cause of day 8 (80 mg, which are given: watch, short since
-    # day 0). On one day, the draw.
-    assert status(persisting(8, [cause(8, "drug")], during=rows)) == ("watch", None, day(0), "firm")
+    # Once it is known, the stop stands before the 80 mg of the cause.
+    assert status(persisting(8, [cause(8, "drug")], during=rows)) == ("discontinue", None, day(0), "firm")
     assert status(persisting(0, [cause(0, "drug")], during=rows)) == ("discontinue", None, day(0), "firm")
 
 

@@ -1,18 +1,49 @@
 -- Step 17. Decisions at a draw. A row of the protocol's table for draws is in its band where the carried counts, and
 -- whether an episode is open, are as it asks; a stay is an unbroken row of draws in the band. On each draw the first row
 -- decides whose other conditions hold too; it is said once in a stay, on the first draw on which it decides.
-WITH draws AS (
+WITH own_draws AS (
     SELECT
-        states.course, courses.patient_id, courses.protocol, states.drawn_on, states.open, states.episode,
-        max(CASE WHEN states.onset THEN states.drawn_on END) OVER timeline AS onset_on,
-        last_value(states.anc_found IGNORE NULLS) OVER timeline AS anc,
-        max(CASE WHEN states.anc_found IS NOT NULL THEN states.drawn_on END) OVER timeline AS anc_on,
-        last_value(states.platelets_found IGNORE NULLS) OVER timeline AS platelets,
-        max(CASE WHEN states.platelets_found IS NOT NULL THEN states.drawn_on END) OVER timeline AS platelets_on
+        states.course, courses.patient_id, courses.protocol, states.drawn_on, states.open, states.onset,
+        states.episode, states.anc_found, states.platelets_found
     FROM states
     JOIN courses ON courses.course = states.course
     WHERE courses.protocol IN (SELECT protocol FROM during)
-    WINDOW timeline AS (PARTITION BY states.course ORDER BY states.drawn_on ROWS UNBOUNDED PRECEDING)
+),
+
+-- The days on which a cause is recorded are looked at like draws that measured nothing.
+cause_days AS (
+    SELECT DISTINCT courses.course, courses.patient_id, courses.protocol, causes.cause_on
+    FROM courses
+    JOIN causes ON causes.patient_id = courses.patient_id AND causes.cause_on BETWEEN courses.start_on AND courses.read_to
+    WHERE courses.protocol IN (SELECT protocol FROM during_conditions WHERE fact = 'cause')
+),
+
+moments AS (
+    SELECT course, patient_id, protocol, drawn_on, open, onset, episode, anc_found, platelets_found FROM own_draws
+    UNION ALL
+    SELECT cause_days.course, cause_days.patient_id, cause_days.protocol, cause_days.cause_on, NULL, false, NULL, NULL, NULL
+    FROM cause_days
+    LEFT JOIN own_draws ON own_draws.course = cause_days.course AND own_draws.drawn_on = cause_days.cause_on
+    WHERE own_draws.course IS NULL
+),
+
+draws AS (
+    SELECT
+        course, patient_id, protocol, drawn_on,
+        coalesce(last_value(open IGNORE NULLS) OVER timeline, false) AS open,
+        coalesce(last_value(episode IGNORE NULLS) OVER timeline, 0) AS episode,
+        max(CASE WHEN onset THEN drawn_on END) OVER timeline AS onset_on,
+        last_value(anc_found IGNORE NULLS) OVER timeline AS anc,
+        max(CASE WHEN anc_found IS NOT NULL THEN drawn_on END) OVER timeline AS anc_on,
+        last_value(platelets_found IGNORE NULLS) OVER timeline AS platelets,
+        max(CASE WHEN platelets_found IS NOT NULL THEN drawn_on END) OVER timeline AS platelets_on,
+        greatest(
+            max(CASE WHEN anc_found IS NOT NULL THEN drawn_on END) OVER timeline,
+            max(CASE WHEN platelets_found IS NOT NULL THEN drawn_on END) OVER timeline
+        ) AS measured_on
+    FROM moments
+    WINDOW timeline AS (PARTITION BY course ORDER BY drawn_on ROWS UNBOUNDED PRECEDING)
+    QUALIFY measured_on IS NOT NULL
 ),
 
 carried AS (
@@ -23,7 +54,8 @@ carried AS (
 
 bounds AS (
     SELECT
-        draws.course, draws.drawn_on, during.line, during.open IS NULL OR during.open = draws.open AS as_open,
+        draws.course, draws.drawn_on, draws.measured_on, during.line,
+        during.open IS NULL OR during.open = draws.open AS as_open,
         during_bands.analyte, carried.counted_on, carried.found, during_bands.operator, during_bands.number,
         meets(carried.found.value, bound_sign(carried.found.bound), during_bands.operator, during_bands.number) AS met
     FROM draws
@@ -37,9 +69,9 @@ bounds AS (
 in_band AS (
     SELECT
         course, drawn_on, line, as_open AND bool_and(analyte IS NULL OR coalesce(met, false)) AS inside,
-        coalesce(min(counted_on), drawn_on) AS counted_on
+        coalesce(min(counted_on), measured_on) AS counted_on
     FROM bounds
-    GROUP BY course, drawn_on, line, as_open
+    GROUP BY course, drawn_on, measured_on, line, as_open
 ),
 
 entries AS (
@@ -149,7 +181,6 @@ FROM decided
 JOIN during ON during.protocol = decided.protocol AND during.line = decided.line
 LEFT JOIN bands
     ON bands.course = decided.course AND bands.drawn_on = decided.drawn_on AND bands.line = decided.line
-WHERE decided.line IS NOT NULL
 QUALIFY row_number() OVER (
     PARTITION BY decided.course, decided.line, decided.entered_on ORDER BY decided.drawn_on
 ) = 1

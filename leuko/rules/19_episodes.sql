@@ -59,16 +59,27 @@ lowest AS (
     LEFT JOIN other_nadirs ON other_nadirs.course = spans.course AND other_nadirs.episode = spans.episode
 ),
 
-episode_causes AS (
-    SELECT spans.course, spans.episode, causes.cause, causes.cause_on
+recorded AS (
+    SELECT
+        spans.course, spans.episode, causes.cause, causes.cause_on,
+        max(CASE WHEN causes.cause = 'disease' THEN causes.cause_on END) OVER (PARTITION BY spans.course, spans.episode)
+            AS last_disease_on
     FROM spans
     JOIN courses ON courses.course = spans.course
     JOIN causes
         ON causes.patient_id = courses.patient_id
         AND causes.cause_on BETWEEN spans.onset_on AND coalesce(spans.recovered_on, courses.read_to)
-    QUALIFY row_number() OVER (
-        PARTITION BY spans.course, spans.episode ORDER BY causes.cause_on DESC, causes.cause
-    ) = 1
+),
+
+-- The last cause counts, of two on one day the disease; a treatment has been the cause since it was first said so
+-- without a disease after it.
+episode_causes AS (
+    SELECT
+        course, episode, min_by(cause, {'before': -epoch(CAST(cause_on AS TIMESTAMP)), 'cause': cause}) AS cause,
+        max(cause_on) AS cause_on,
+        min(cause_on) FILTER (WHERE last_disease_on IS NULL OR cause_on > last_disease_on) AS treatment_since_on
+    FROM recorded
+    GROUP BY course, episode
 )
 
 SELECT
@@ -85,6 +96,7 @@ SELECT
     doses_then.dose_mg AS dose_at_onset_mg,
     episode_causes.cause,
     episode_causes.cause_on,
+    episode_causes.treatment_since_on,
     coalesce(runs.days_below_shortest, 0) AS days_below_shortest,
     CASE WHEN spans.recovered_on IS NOT NULL
         THEN date_diff('day', spans.onset_on, spans.last_short_on) + 1 END AS days_to_recovery_shortest,

@@ -34,7 +34,7 @@ said AS (
     JOIN doses_then ON doses_then.course = at_draws.course AND doses_then.day = at_draws.decided_on
     UNION ALL
     SELECT
-        'cause', episodes.course, episodes.episode, episodes.cause_on, NULL, NULL, NULL, related.action,
+        'cause', episodes.course, episodes.episode, episodes.treatment_since_on, NULL, NULL, NULL, related.action,
         CASE WHEN related.dose_mg IS NOT NULL THEN 'fixed' END, related.dose_mg, related.why, related.verified,
         episodes.dose_at_onset_mg
     FROM episodes
@@ -118,7 +118,7 @@ SELECT
             'The table reduces to ' || dose_words(dose_said_mg, dose_unit) || ', but the dose was already '
             || dose_words(dose_before_mg, dose_unit) || '.' END
     ) AS remarks,
-    -- The text names a dose that is no reduction for this patient: it stands first in the sentence.
+    -- At a recovery the text names a dose that is no reduction for this patient: it stands first in the sentence.
     CASE WHEN moment = 'recovery' AND dose_rule = 'fixed' AND dose_said_mg >= dose_before_mg AND NOT is_review THEN
         'Caution: the dose at onset was already ' || dose_words(dose_before_mg, dose_unit) || '.' END AS caution
 FROM judged

@@ -62,11 +62,12 @@ on_cause AS (
     WHERE onsets.cause = 'disease'
     UNION ALL
     SELECT
-        onsets.course, onsets.episode, onsets.cause_on, coalesce(decisions.action, 'hold'),
+        onsets.course, onsets.episode, coalesce(decisions.decided_on, onsets.cause_on), coalesce(decisions.action, 'hold'),
         CASE WHEN decisions.action IS NULL THEN 0 ELSE decisions.dose_mg END,
         concat_ws(
             ' ',
-            onsets.why || ' The cause was recorded as the treatment on ' || day_words(onsets.cause_on) || '.',
+            onsets.why || ' The cause was recorded as the treatment on '
+            || day_words(coalesce(decisions.decided_on, onsets.cause_on)) || '.',
             nullif(decisions.remarks, '')
         )
     FROM onsets

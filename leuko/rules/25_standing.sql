@@ -42,19 +42,20 @@ last_recommendations AS (
 ),
 
 -- What stands instead of the hold while an episode is open: what the table says of the disease as its cause, else the
--- last of what it says of the treatment as its cause and of what was decided at draws since the onset. A review at a draw
--- replaces a reduction or another review, never a hold or a stop.
+-- last of what it says of the treatment as its cause and of what was decided at draws since the onset. A stop is
+-- replaced by nothing and a hold only by a stop; a review at a draw replaces a reduction or another review.
 said_since_onset AS (
     SELECT
         recommendations.course, recommendations.action, recommendations.dose_mg, recommendations.decided_on,
         recommendations.why, recommendations.place, coalesce(related.cause = 'disease', false) AS of_disease,
-        recommendations.during IS NOT NULL AND recommendations.action = 'review' AS asks_only
+        recommendations.during IS NOT NULL AND recommendations.action = 'review' AS asks_only,
+        CASE recommendations.action WHEN 'discontinue' THEN 1 WHEN 'hold' THEN 2 ELSE 3 END AS weight
     FROM recommendations
     JOIN last_episodes
         ON last_episodes.course = recommendations.course AND last_episodes.episode = recommendations.episode
     LEFT JOIN related
         ON related.protocol = recommendations.protocol AND related.cause = last_episodes.cause
-        AND recommendations.decided_on = last_episodes.cause_on AND recommendations.place = 2
+        AND recommendations.place = 2
     WHERE recommendations.during IS NOT NULL OR related.cause IS NOT NULL
 ),
 
@@ -62,7 +63,7 @@ decided_since_onset AS (
     SELECT course, action
     FROM said_since_onset
     WHERE NOT asks_only
-    QUALIFY row_number() OVER (PARTITION BY course ORDER BY of_disease DESC, decided_on DESC, place DESC) = 1
+    QUALIFY row_number() OVER (PARTITION BY course ORDER BY of_disease DESC, weight, decided_on DESC, place DESC) = 1
 ),
 
 guides AS (
@@ -72,8 +73,41 @@ guides AS (
     WHERE NOT said_since_onset.asks_only OR decided_since_onset.action IN ('reduce', 'escalate', 'review')
     QUALIFY row_number() OVER (
         PARTITION BY said_since_onset.course
-        ORDER BY said_since_onset.of_disease DESC, said_since_onset.decided_on DESC, said_since_onset.place DESC
+        ORDER BY
+            said_since_onset.of_disease DESC, said_since_onset.weight, said_since_onset.decided_on DESC,
+            said_since_onset.place DESC
     ) = 1
+),
+
+-- The last recovery that was decided with a stop. It stands over later episodes until one began after the drug was
+-- given again: a dip while nothing is given does not undo it.
+last_stops AS (
+    SELECT course, episode, decided_on, dose_mg, certainty, why
+    FROM recommendations
+    WHERE action = 'discontinue' AND place = 3
+    QUALIFY row_number() OVER (PARTITION BY course ORDER BY episode DESC) = 1
+),
+
+stops AS (
+    SELECT
+        last_stops.course, last_stops.episode, last_stops.decided_on, last_stops.dose_mg, last_stops.certainty,
+        last_stops.why,
+        min(CASE WHEN doses.start_on > last_stops.decided_on THEN doses.start_on ELSE last_stops.decided_on + 1 END)
+            FILTER (WHERE doses.start_on IS NOT NULL) AS given_again_on
+    FROM last_stops
+    JOIN courses ON courses.course = last_stops.course
+    LEFT JOIN doses
+        ON doses.patient_id = courses.patient_id AND doses.drug = courses.drug AND doses.protocol = courses.protocol
+        AND doses.dose_mg > 0 AND doses.last_on > last_stops.decided_on
+    GROUP BY ALL
+),
+
+standing_stops AS (
+    SELECT stops.course, stops.decided_on, stops.dose_mg, stops.certainty, stops.why
+    FROM stops
+    JOIN last_episodes ON last_episodes.course = stops.course AND last_episodes.episode > stops.episode
+    LEFT JOIN episodes ON episodes.course = stops.course AND episodes.onset_on >= stops.given_again_on
+    WHERE episodes.course IS NULL
 ),
 
 -- A row for draws that decides on the last draw.
@@ -97,6 +131,8 @@ SELECT
     draw_decisions.action AS draw_action, draw_decisions.dose_mg AS draw_dose_mg,
     draw_decisions.dose_before_mg AS draw_dose_before_mg, draw_decisions.decided_on AS draw_on,
     draw_decisions.why AS draw_why,
+    standing_stops.decided_on AS stopped_on, standing_stops.dose_mg AS stop_dose_mg,
+    standing_stops.certainty AS stop_certainty, standing_stops.why AS stop_why,
     course_measured.anc_on AS course_anc_on, course_measured.platelets_on AS course_platelets_on,
     coalesce(short_since.short_on, course_measured.first_draw_on) AS short_on,
     coalesce(last_states.open, false) AS episode_open,
@@ -118,6 +154,7 @@ LEFT JOIN last_episodes ON last_episodes.course = courses.course
 LEFT JOIN last_recommendations ON last_recommendations.course = courses.course
 LEFT JOIN guides ON guides.course = courses.course
 LEFT JOIN draw_decisions ON draw_decisions.course = courses.course
+LEFT JOIN standing_stops ON standing_stops.course = courses.course
 LEFT JOIN schedule ON schedule.course = courses.course
 LEFT JOIN (SELECT DISTINCT protocol FROM requirements) AS requirements ON requirements.protocol = courses.protocol
 LEFT JOIN suited ON suited.patient_id = courses.patient_id AND suited.protocol = courses.protocol

@@ -7,6 +7,11 @@ WITH judged AS (
         CASE
             WHEN over_on IS NOT NULL THEN 'over'
             WHEN episode_open AND cause_required AND cause IS NULL THEN 'cause unknown'
+            WHEN stopped_on IS NOT NULL
+                AND (episode_open OR dose_now_mg > 0 OR date_diff('day', stopped_on, $as_of) <= limits.decision_lapses_days)
+                THEN 'stopped'
+            WHEN episode_open AND guide_action = 'reduce' AND dose_now_mg > 0 AND dose_now_mg <= guide_dose_mg
+                AND date_diff('day', next_lab_due_on, $as_of) > limits.overdue_grace_days THEN 'overdue'
             WHEN episode_open AND guide_action = 'reduce' AND dose_now_mg > 0 AND dose_now_mg <= guide_dose_mg THEN 'guided'
             WHEN episode_open AND guide_action <> 'hold' THEN 'guide'
             WHEN episode_open THEN 'open'
@@ -35,6 +40,7 @@ stated AS (
         judged.*,
         CASE judged.ground
             WHEN 'cause unknown' THEN 'check_cause'
+            WHEN 'stopped' THEN 'discontinue'
             WHEN 'guide' THEN judged.guide_action
             WHEN 'open' THEN CASE WHEN judged.dose_now_mg > 0 THEN 'hold' ELSE 'keep_holding' END
             WHEN 'short again' THEN 'keep_holding'
@@ -52,12 +58,14 @@ stated AS (
         CASE
             WHEN judged.ground IN ('open', 'short again') THEN 0
             WHEN judged.ground IN ('waiting', 'not followed') THEN judged.decided_dose_mg
+            WHEN judged.ground = 'stopped' THEN judged.stop_dose_mg
             WHEN judged.ground = 'guide' THEN judged.guide_dose_mg
             WHEN judged.ground = 'draw' THEN judged.draw_dose_mg
         END AS dose_mg,
         CASE
             WHEN judged.ground = 'guide' AND NOT (judged.of_disease AND judged.guide_action = 'escalate') THEN judged.guide_on
             WHEN judged.ground IN ('cause unknown', 'guide', 'open', 'short again') THEN judged.onset_on
+            WHEN judged.ground = 'stopped' THEN judged.stopped_on
             WHEN judged.ground IN ('waiting', 'not followed') THEN judged.recovered_on
             WHEN judged.ground = 'draw' THEN judged.draw_on
             WHEN judged.ground IN ('guided', 'short') THEN judged.short_on
@@ -66,7 +74,9 @@ stated AS (
             ELSE judged.start_on
         END AS since,
         CASE
-            WHEN judged.ground IN ('cause unknown', 'guide', 'guided', 'open', 'draw') THEN 'firm'
+            WHEN judged.episode_open AND judged.over_on IS NULL THEN 'firm'
+            WHEN judged.ground = 'stopped' THEN judged.stop_certainty
+            WHEN judged.ground = 'draw' THEN 'firm'
             WHEN judged.ground IN ('waiting', 'not followed') THEN judged.certainty
         END AS certainty_now
     FROM judged
@@ -136,7 +146,7 @@ mismatches AS (
         standing.protocol || ' is for patients with '
         || (SELECT string_agg(fact_asked_words(fact, word), ' and ' ORDER BY fact) FROM requirements AS asked
             WHERE asked.protocol = standing.protocol)
-        || ', which is not recorded of this patient. '
+        || ', which is not what is recorded of this patient. '
         || coalesce(string_agg(others.protocol, ', ' ORDER BY others.protocol) || ' would fit.', 'No other protocol of '
             || standing.drug || ' would fit.') AS words
     FROM standing
@@ -175,6 +185,10 @@ course_rows AS (
                     THEN ' The dose given is ' || dose_words(stated.dose_now_mg, stated.dose_unit) || '.' ELSE '' END
                 || CASE WHEN stated.course_anc_on > stated.onset_on OR stated.course_platelets_on > stated.onset_on
                     THEN ' Not recovered: ' || short_words.words ELSE '' END
+            WHEN stated.ground = 'stopped' THEN
+                stated.stop_why || CASE WHEN stated.dose_now_mg > 0
+                    THEN ' The dose given is ' || dose_words(stated.dose_now_mg, stated.dose_unit) || '.'
+                    ELSE ' A later dip without the drug does not undo it.' END
             WHEN stated.ground = 'short again' THEN
                 'Recovered on ' || day_words(stated.recovered_on) || ', but since then ' || short_words.words
             WHEN stated.ground = 'waiting' THEN stated.decision_why
