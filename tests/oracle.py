@@ -659,7 +659,7 @@ def dose_below(rule, dose, protocol):
 
 
 def moments_of(course, events):
-    """The draws that measured an analyte of the protocol and, where a row asks for it, the days of a cause, in order."""
+    """The draws that measured an analyte of the protocol and, where a row asks a cause, the days of one, in order."""
     measured = {draw.day: measured_in(course, draw) for draw in course.draws if measured_in(course, draw)}
     days = set(measured)
     if any("cause" in row for row in course.protocol.get("during", [])):

@@ -156,7 +156,8 @@ def run(
     """
     con.execute(WORDS)
     write_settings(con, settings)
-    con.execute("CREATE OR REPLACE TEMP TABLE asked_for AS SELECT CAST(? AS DATE) AS after", [as_of + timedelta(days=1)])
+    after = as_of + timedelta(days=1)
+    con.execute("CREATE OR REPLACE TEMP TABLE asked_for AS SELECT CAST(? AS DATE) AS after", [after])
     for name, step in STEPS.items():
         if name == "known":
             evaluate_then(con, as_of)
