@@ -37,8 +37,9 @@ test: $(TEST_READY) browser ## lint, check the imports, run all tests
 	@$(VENV)/bin/lint-imports
 	@$(PY) -m pytest
 
-bench: $(TEST_READY) ## the rule against a sort and one window, on 10 million lab rows
+bench: $(TEST_READY) ## the rule against a sort and one window, and the audit against the rule, on 10 million lab rows
 	@$(PY) -m benchmarks.bench_rule
+	@$(PY) -m benchmarks.bench_audit
 
 look: $(TEST_READY) browser $(DEMO_DB) ## screenshots of every page in both themes, into look/
 	@$(PY) -m tests.look

@@ -1,13 +1,14 @@
-"""The command line: `python -m leuko load | evaluate | protocols`.
+"""The command line: `python -m leuko load | evaluate | audit | protocols`.
 
-Exit status: 0 done, 1 a whole file or a protocol was refused (one clear line each on standard error), 2 wrong
-usage.
+Exit status: 0 done, 1 a whole file, a protocol or a setting was refused, or the PDF could not be made (one clear line
+each on standard error), 2 wrong usage.
 """
 
 import argparse
 import os
 import sys
 import tomllib
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
@@ -17,11 +18,16 @@ from leuko import rules, sources
 from leuko.evaluation import COLUMNS, Result, last_day
 from leuko.protocols import ProtocolError, described, load_protocols, write_tables
 from leuko.publish import load_csv
+from leuko.settings import SettingsError
 from leuko.sources import SourceError
-from leuko.store import StoreError, open_published
+from leuko.store import Store, StoreError, open_published
 
 FILES = ("labs", "exposures", "patients", "events")
 NEEDED = ("labs", "exposures")
+
+
+class Incomplete(ValueError):
+    """Not all that was asked for could be done; the message is one line for the user."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         chosen.run(parser, chosen)
-    except (SourceError, ProtocolError, StoreError) as refused:
+    except (SourceError, ProtocolError, StoreError, SettingsError, Incomplete) as refused:
         print(refused, file=sys.stderr)
         return 1
     except (OSError, duckdb.Error) as failed:
@@ -40,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m leuko", description=__doc__.splitlines()[0])
-    commands = parser.add_subparsers(required=True, metavar="load | evaluate | protocols")
+    commands = parser.add_subparsers(required=True, metavar="load | evaluate | audit | protocols")
 
     load = commands.add_parser("load", help="build a database from files and publish it in one step")
     add_files(load)
@@ -57,6 +63,13 @@ def build_parser() -> argparse.ArgumentParser:
     add_reading(evaluate)
     evaluate.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the CSV files")
     evaluate.set_defaults(run=run_evaluate)
+
+    audit = commands.add_parser("audit", help="write the adherence measures, the deviations and the report")
+    audit.add_argument("--db", type=Path, required=True, metavar="FILE", help="a published database")
+    audit.add_argument("--as-of", type=day, metavar="DATE", help="the day asked (default: the day of the database)")
+    audit.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the files")
+    audit.add_argument("--pdf", action="store_true", help="also the report as PDF, where WeasyPrint is installed")
+    audit.set_defaults(run=run_audit)
 
     protocols = commands.add_parser("protocols", help="list and check protocol files")
     protocols.add_argument("--protocols", type=Path, metavar="DIR", help="a folder other than the shipped")
@@ -113,6 +126,38 @@ def run_evaluate(parser: argparse.ArgumentParser, chosen: argparse.Namespace) ->
     as_of = chosen.as_of or last_day(con)
     rules.run(con, as_of, temporary=True)
     report(write_answers(Result(con, as_of), chosen.out))
+
+
+def run_audit(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
+    """Write what the audit says into a folder: two CSV files, the report, the workbook, and the PDF where asked for.
+
+    Raises Incomplete, when all others are written, where the PDF cannot be made.
+    """
+    # What counts and draws takes a second to load, which the other commands need not wait for.
+    from leuko.extract import extract
+    from leuko.report import PdfError, report_html, report_pdf
+    from leuko.workbook import write_csv, write_workbook
+
+    store = Store(chosen.db)
+    with closing(store):
+        progress("Evaluating that day" if chosen.as_of and chosen.as_of != store.about.as_of else "Reading the audit")
+        with extract(store.view(as_of=chosen.as_of)) as found:
+            chosen.out.mkdir(parents=True, exist_ok=True)
+            for name, frame in {"measures": found.measures, "deviations": found.deviations}.items():
+                progress(f"Writing {name}.csv")
+                with open(chosen.out / f"{name}.csv", "w", encoding="utf-8", newline="") as file:
+                    write_csv(file, frame)
+            progress("Writing report.html")
+            html = report_html(found)
+            (chosen.out / "report.html").write_text(html, encoding="utf-8")
+            progress("Writing deviations.xlsx")
+            write_workbook(chosen.out / "deviations.xlsx", found)
+    if chosen.pdf:
+        progress("Writing report.pdf")
+        try:
+            (chosen.out / "report.pdf").write_bytes(report_pdf(html))
+        except PdfError as missing:
+            raise Incomplete(str(missing)) from missing
 
 
 def run_protocols(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:

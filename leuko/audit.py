@@ -187,6 +187,28 @@ def read(
     return cursor.execute(JUDGED.format(graces=graces) + query, given).df()
 
 
+def write_settings(con: duckdb.DuckDBPyConnection, settings: Mapping[str, Setting]) -> None:
+    """Keep beside the events the settings that they were made with: table `settings_at_load`."""
+    con.execute("CREATE OR REPLACE TABLE settings_at_load (name TEXT, value INTEGER)")
+    con.executemany("INSERT INTO settings_at_load VALUES (?, ?)", [(each.name, each.value) for each in settings.values()])
+
+
+def settings_in_force(
+    cursor: duckdb.DuckDBPyConnection, written: Mapping[str, Setting]
+) -> tuple[dict[str, Setting], tuple[str, ...]]:
+    """The settings that the events can be read with, and the names of those that wait for the next load.
+
+    A grace period or the minimum denominator takes effect at once. A window that the events were made with stays as it
+    was at the load, whatever stands in the file since.
+    """
+    at_load = dict(cursor.execute("SELECT name, value FROM settings_at_load").fetchall())
+    at_once = {measure.grace for measure in MEASURES.values()} | {"minimum_denominator"}
+    waiting = tuple(
+        name for name, setting in written.items() if name not in at_once and at_load.get(name) != setting.value
+    )
+    return {**written, **{name: replace(written[name], value=at_load[name]) for name in waiting}}, waiting
+
+
 def grace_in_force(name: str, settings: Mapping[str, Setting]) -> str:
     grace = MEASURES[name].grace
     return "CAST(NULL AS INTEGER)" if grace == "none" else str(int(settings[grace].value))

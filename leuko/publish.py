@@ -17,6 +17,7 @@ from pathlib import Path
 import duckdb
 
 from leuko import measures, rules, sources
+from leuko.audit import write_settings
 from leuko.evaluation import last_day
 from leuko.facts import write_facts, write_grades
 from leuko.protocols import load_protocols, version, write_tables
@@ -86,6 +87,7 @@ def finish(
             con.execute(f"DROP {'VIEW' if name in rules.VIEWS else 'TABLE'} {name}")
     write_facts(con, temporary=False)
     write_grades(con)
+    write_settings(con, settings)
     con.execute(
         """CREATE TABLE about AS SELECT
             CAST($as_of AS DATE) AS as_of,

@@ -253,7 +253,10 @@ def xmr(values: Sequence[float | None]) -> Xmr:
 
 
 def mean_range(ranges: Sequence[float]) -> float:
-    """The mean moving range, without those that are no ordinary ones; they are looked for once."""
+    """The mean moving range, without those that are no ordinary ones; they are looked for once.
+
+    Where all the ordinary ones are 0 none is left out: else every value but one would lie outside.
+    """
     first = math.fsum(ranges) / len(ranges)
     ordinary = [each for each in ranges if each < RANGE_LIMIT * first]
-    return math.fsum(ordinary) / len(ordinary) if ordinary else first
+    return math.fsum(ordinary) / len(ordinary) if any(ordinary) else first

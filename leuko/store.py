@@ -105,7 +105,9 @@ class Store:
     def __init__(self, path: str | os.PathLike):
         self.path = os.path.realpath(path)
         self._connection, self.about = open_published(self.path, SETTINGS)
-        self.settings = read_settings(os.path.dirname(os.path.abspath(path)))
+        with self.cursor() as cursor:
+            written = read_settings(os.path.dirname(os.path.abspath(path)))
+            self.settings, self.settings_waiting = audit.settings_in_force(cursor, written)
         self._replays: OrderedDict[date, duckdb.DuckDBPyConnection] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -382,8 +384,9 @@ def open_published(file: str, settings: dict[str, str]) -> tuple[duckdb.DuckDBPy
     try:
         con = duckdb.connect(file, read_only=True, config=settings)
         (about,) = con.execute(f"SELECT {names} FROM about").fetchall()
+        con.execute("FROM settings_at_load").fetchall()
     except (duckdb.Error, ValueError) as error:
-        raise StoreError(f"{file}: not a database that leuko published") from error
+        raise StoreError(f"{file}: not a database that this version of leuko published; load again") from error
     return con, About(*about)
 
 

@@ -540,3 +540,11 @@ def test_the_rule_and_a_patients_figure_do_not_load_the_statistics():
     asked = "import sys, leuko, leuko.figures; print([n for n in ('scipy', 'statsmodels') if n in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+def test_a_month_of_too_few_events_is_never_said_to_lie_outside():
+    rows = [(f"2024-{month:02}", 9 - month % 2, 10) for month in range(1, 13)] + [("2025-01", 0, 9)]
+    judged, spared = (said_by(run_figure(months(*rows), minimum=minimum)) for minimum in (9, 10))
+    assert "January 2025 lies below" in judged
+    assert "No month lies outside" in spared
+    assert "1 month of fewer than 10 events: too few to judge." in spared

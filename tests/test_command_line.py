@@ -1,9 +1,11 @@
 """`python -m leuko`: exit status, one clear line an error, and the CSV files that other programs read."""
 
 import csv
+import itertools
 import re
 import subprocess
 import sys
+import types
 from datetime import date
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import pytest
 import leuko
 from leuko.__main__ import main
 from leuko.store import Filters, Store
-from tests import cohorts, wards
+from tests import cohorts, hostile, wards
 
 COLUMNS = {
     "episodes": "patient_id,drug,protocol,episode,onset_on,recovered_on,trigger,anc_nadir,platelets_nadir,"
@@ -24,6 +26,11 @@ COLUMNS = {
     "certainty,why,mismatch",
     "rejected": "source,raw_record,reason,patient_id,kind",
 }
+AUDIT = {
+    "measures": "measure,by,group,population,met,not_met,excluded,cannot_tell,rate,lower,upper,median_days,p90_days",
+    "deviations": "measure,patient_id,drug,episode,ending,reason,due_on,happened_on",
+}
+AUDIT_FILES = {"measures.csv", "deviations.csv", "report.html", "deviations.xlsx"}
 DAY = "2024-01-20"
 NO_DOSES = {"exposures": "patient_id,drug,dose_mg,start_on\n"}
 
@@ -190,6 +197,135 @@ def test_a_load_is_evaluated_for_the_day_named(tiny, run, tmp_path):
     assert Store(tmp_path / "new.duckdb").about.as_of == date(2024, 6, 1)
 
 
+# ---- audit -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def audited(db, tmp_path_factory):
+    """The folder that `audit` writes."""
+    out = tmp_path_factory.mktemp("audit")
+    assert main(["audit", "--db", str(db), "--out", str(out)]) == 0
+    return out
+
+
+def test_the_audit_has_its_files_with_the_fixed_columns(audited):
+    assert {path.name for path in audited.iterdir()} == AUDIT_FILES
+    for name, columns in AUDIT.items():
+        assert (audited / f"{name}.csv").read_text(encoding="utf-8").splitlines()[0] == columns
+
+
+def test_the_audit_says_nothing_and_makes_its_folder(db, run, tmp_path):
+    assert run("audit", "--db", db, "--out", tmp_path / "new" / "folder") == (0, [])
+    assert (tmp_path / "new" / "folder" / "report.html").exists()
+
+
+def test_measures_are_those_of_the_view_in_every_grouping(db, audited):
+    store = Store(db)
+    groupings = [store.view().measures(store.settings, by=by) for by in ("all", "site", "clinician", "drug", "month")]
+    store.close()
+    expected = [[plain(cell) for cell in row] for rows in groupings for row in rows.astype(object).values.tolist()]
+    assert [list(row.values()) for row in records(audited, "measures")] == expected
+    assert {row["by"] for row in records(audited, "measures")} == {"all", "site", "clinician", "drug", "month"}
+
+
+def test_the_four_endings_add_up_in_every_row(audited):
+    for row in records(audited, "measures"):
+        endings = (int(row[ending]) for ending in ("met", "not_met", "excluded", "cannot_tell"))
+        assert sum(endings) == int(row["population"])
+
+
+def test_deviations_are_those_of_the_view_and_as_many_as_were_not_met(db, audited):
+    store = Store(db)
+    expected = store.view().deviations(store.settings).astype(object).values.tolist()
+    store.close()
+    rows = records(audited, "deviations")
+    assert rows
+    assert [list(row.values()) for row in rows] == [[plain(cell) for cell in row] for row in expected]
+    together = [row for row in records(audited, "measures") if row["by"] == "all"]
+    assert len(rows) == sum(int(row["population"]) - int(row["met"]) for row in together)
+    assert all(row["reason"] and row["ending"] in ("not_met", "excluded", "cannot_tell") for row in rows)
+
+
+def test_days_and_numbers_of_the_audit_are_plain(audited):
+    for name in AUDIT:
+        for row in records(audited, name):
+            for column, cell in row.items():
+                if column.endswith("_on"):
+                    assert re.fullmatch(r"(\d{4}-\d\d-\d\d)?", cell), (column, cell)
+                if column in ("population", "met", "rate", "lower", "upper", "median_days", "p90_days", "episode"):
+                    assert re.fullmatch(r"(-?(0|[1-9]\d*)(\.\d*[1-9])?)?", cell), (column, cell)
+                assert cell not in ("NULL", "None", "nan", "NaT", "<NA>")
+    without = [row for row in records(audited, "measures") if row["met"] == row["not_met"] == "0"]
+    assert without and all(row["rate"] == row["lower"] == row["upper"] == "" for row in without)
+
+
+def test_an_audit_as_of_a_past_day_shows_what_was_known_then(hospital, db, run, tmp_path):
+    (tmp_path / "known").mkdir()
+    known = wards.Hospital(**hospital.known_by(date.fromisoformat(DAY))).write(tmp_path / "known")
+    run("load", *options(known), "--as-of", DAY, "--db", tmp_path / "then.duckdb")
+    assert run("audit", "--db", tmp_path / "then.duckdb", "--out", tmp_path / "then")[0] == 0
+    assert run("audit", "--db", db, "--as-of", DAY, "--out", tmp_path / "replayed")[0] == 0
+    for name in AUDIT:
+        assert records(tmp_path / "replayed", name)
+        assert records(tmp_path / "replayed", name) == records(tmp_path / "then", name)
+    assert "As known on</dt><dd>20 January 2024" in (tmp_path / "replayed" / "report.html").read_text(encoding="utf-8")
+
+
+def test_an_audit_leaves_the_database_as_it_was_and_says_the_same_again(db, audited, run, tmp_path):
+    before = db.resolve().read_bytes()
+    run("audit", "--db", db, "--as-of", DAY, "--out", tmp_path / "then")
+    run("audit", "--db", db, "--out", tmp_path / "again")
+    assert db.resolve().read_bytes() == before
+    for name in AUDIT_FILES:
+        assert (tmp_path / "again" / name).read_bytes() == (audited / name).read_bytes(), name
+
+
+def test_settings_beside_the_database_are_in_force(files, run, tmp_path):
+    (tmp_path / "settings.toml").write_text("hold_grace_days = 3650\n")
+    run("load", *options(files), "--db", tmp_path / "new.duckdb")
+    assert run("audit", "--db", tmp_path / "new.duckdb", "--out", tmp_path / "out")[0] == 0
+    hold, *_ = records(tmp_path / "out", "measures")
+    assert hold["measure"] == "hold_given" and int(hold["population"]) > 0
+    late = [row for row in records(tmp_path / "out", "deviations") if row["reason"].startswith("done")]
+    assert late and "hold_given" not in {row["measure"] for row in late}
+    assert "3,650 days, changed" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_no_cell_of_the_audit_runs_in_a_spreadsheet(run, tmp_path):
+    db = hostile.database(tmp_path)
+    assert run("audit", "--db", db, "--out", tmp_path / "out")[0] == 0
+    rows = [row for name in AUDIT for row in records(tmp_path / "out", name)]
+    texts = [cell for row in rows for column, cell in row.items() if not column.endswith("_days")]
+    assert not [cell for cell in texts if cell.startswith(tuple("=+-@\t\r"))]
+    assert {"'=S8", "'=1+1", "'@West", "'+Dr Zero"} <= set(texts)
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_pdf_is_written_where_it_can_be_and_else_the_way_to_it_is_said(db, run, tmp_path, monkeypatch, installed):
+    drawn = types.SimpleNamespace(write_pdf=lambda: b"%PDF")
+    weasyprint = types.SimpleNamespace(HTML=lambda **_: drawn) if installed else None
+    monkeypatch.setitem(sys.modules, "weasyprint", weasyprint)
+    monkeypatch.setitem(sys.modules, "weasyprint.urls", types.SimpleNamespace(URLFetcher=lambda **_: None))
+    status, said = run("audit", "--db", db, "--out", tmp_path, "--pdf")
+    written = {path.name for path in tmp_path.iterdir()}
+    if installed:
+        assert (status, said) == (0, [])
+        assert written == AUDIT_FILES | {"report.pdf"}
+    else:
+        assert (status, len(said)) == (1, 1)
+        assert "pip install" in said[0]
+        assert written == AUDIT_FILES
+
+
+def test_progress_is_said_on_a_terminal_only(db, run, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    status, said = run("audit", "--db", db, "--out", tmp_path)
+    assert status == 0
+    assert said == ["Reading the audit …", *(f"Writing {name} …" for name in (
+        "measures.csv", "deviations.csv", "report.html", "deviations.xlsx",
+    ))]  # fmt: skip
+
+
 # ---- protocols ---------------------------------------------------------------------------------
 
 
@@ -283,10 +419,22 @@ def test_a_database_that_leuko_did_not_publish_is_refused_in_one_line(run, tmp_p
     (tmp_path / "text.duckdb").write_text("patient_id\n")
     with duckdb.connect(str(tmp_path / "foreign.duckdb")) as con:
         con.execute("CREATE TABLE labs (cat TEXT)")
-    for name in ("none", "text", "foreign"):
-        status, said = run("evaluate", "--db", tmp_path / f"{name}.duckdb", "--out", tmp_path / "out")
+    for name, command in itertools.product(("none", "text", "foreign"), ("evaluate", "audit")):
+        status, said = run(command, "--db", tmp_path / f"{name}.duckdb", "--out", tmp_path / "out")
         assert (status, len(said)) == (1, 1)
         assert f"{name}.duckdb: " in said[0]
+
+
+@pytest.mark.parametrize("command", ["load", "audit"])
+def test_settings_that_cannot_be_used_are_refused_with_one_line_a_fault(tiny, run, tmp_path, command):
+    if command == "audit":
+        run("load", *options(tiny()), "--db", tmp_path / "new.duckdb")
+    (tmp_path / "settings.toml").write_text("hold_grace = 2\ncause_within_days = true\n")
+    rest = ["--out", tmp_path / "out"] if command == "audit" else options(tiny())
+    status, said = run(command, "--db", tmp_path / "new.duckdb", *rest)
+    assert (status, len(said)) == (1, 2)
+    assert all(line.startswith("settings.toml: ") for line in said)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_load_onto_a_file_of_another_is_refused_in_one_line(tiny, run, tmp_path):
@@ -296,9 +444,10 @@ def test_a_load_onto_a_file_of_another_is_refused_in_one_line(tiny, run, tmp_pat
     assert (tmp_path / "thesis.txt").read_text() == "a thesis"
 
 
-def test_an_output_that_cannot_be_written_is_refused_in_one_line(db, run, tmp_path):
+@pytest.mark.parametrize("command", ["evaluate", "audit"])
+def test_an_output_that_cannot_be_written_is_refused_in_one_line(db, run, tmp_path, command):
     (tmp_path / "out").write_text("a file")
-    status, said = run("evaluate", "--db", db, "--out", tmp_path / "out")
+    status, said = run(command, "--db", db, "--out", tmp_path / "out")
     assert (status, len(said)) == (1, 1)
     assert "could not finish" in said[0]
 
@@ -315,6 +464,8 @@ def test_an_output_that_cannot_be_written_is_refused_in_one_line(db, run, tmp_pa
     ["evaluate", "--db", "x", "--labs", "l", "--exposures", "e", "--out", "o"],
     ["evaluate", "--db", "x", "--out", "o", "--as-of", "1 March"],
     ["evaluate", "--db", "x", "--out", "o", "--as-of", "2024-03-01T08:00"], ["protocols", "--db", "x"],
+    ["audit", "--db", "x"], ["audit", "--out", "o"], ["audit", "--db", "x", "--out", "o", "--as-of", "1 March"],
+    ["audit", "--db", "x", "--out", "o", "--labs", "l"],
 ], ids=" ".join)  # fmt: skip
 def test_wrong_usage_is_status_2_with_the_usage_and_one_line(run, tmp_path, monkeypatch, arguments):
     monkeypatch.chdir(tmp_path)

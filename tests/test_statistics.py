@@ -350,3 +350,9 @@ def test_screening_is_done_once():
         values.append(values[-1] + {5: 4, 20: 40}.get(place, 1) * (-1) ** place)
     found = xmr(values)
     assert (found.upper - found.mean) / 2.66 == pytest.approx((38 + 4) / 39)
+
+
+def test_nearly_equal_values_are_not_all_outside():
+    found = xmr([1.0] * 19 + [0.97])
+    assert found.outside == (19,)
+    assert found.lower < found.mean < found.upper

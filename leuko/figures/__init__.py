@@ -27,17 +27,20 @@ DAY_FIRST = [  # how days are written on the time axis, by the distance of its m
 ]
 
 
-def patient_figure(patient, as_of: date, *, scale: str = "linear", theme: str = "light") -> dict:
+def patient_figure(
+    patient, as_of: date, *, scale: str = "linear", theme: str = "light", mark: tuple[date, str] | None = None
+) -> dict:
     """Counts, decisions, doses and events of one patient on one time axis, as known on `as_of`.
 
     `patient` holds the frames of `leuko.store.Patient`; counts in cells/µL, doses in the unit recorded.
     `scale` is that of the ANC axis, "linear" or "log" (0 is drawn on its bottom line, and the heading says
     so); `theme` is "light" or "dark". The bands of `leuko/bands.csv` are always there, with or without
-    counts. Raises KeyError for another theme and ValueError for another scale.
+    counts. `mark` is a day with words, such as an event of the audit: a line at its start, named at its top.
+    Raises KeyError for another theme and ValueError for another scale.
     """
     if scale not in ("linear", "log"):
         raise ValueError(f"the ANC axis is linear or log, not {scale!r}")
-    view = span(patient, pandas.Timestamp(as_of), scale, theme)
+    view = span(patient, pandas.Timestamp(as_of), scale, theme, mark)
     panels = [
         count_panel(patient, "anc", view),
         decision_panel(patient, view),
@@ -49,20 +52,26 @@ def patient_figure(patient, as_of: date, *, scale: str = "linear", theme: str = 
     figure = assemble([panel for panel in panels if panel], view, str(patient.about["patient_id"]))
     mark_episodes(figure["layout"], patient.episodes, view)
     mark_as_of(figure["layout"], view)
+    if mark:
+        mark_day(figure["layout"], *mark, view)
     return figure
 
 
-def span(patient, as_of: pandas.Timestamp, scale: str, theme: str) -> View:
-    """From the first thing recorded to just after `as_of`, at least a month."""
+def span(
+    patient, as_of: pandas.Timestamp, scale: str, theme: str, mark: tuple[date, str] | None = None
+) -> View:
+    """From the first thing recorded to just after `as_of`, at least a month; a marked day is always within."""
     firsts = [
         patient.counts["collected_at"].min(),
         patient.doses["start_on"].min(),
         patient.events["occurred_at"].min(),
     ]
     known = [first for first in firsts if not pandas.isna(first)]
-    start = min([*known, as_of - pandas.Timedelta(days=30)])
-    width = as_of - start
-    return View(start - 0.01 * width, as_of, as_of + pandas.Timedelta(days=1) + 0.01 * width, scale, theme)
+    marked = [pandas.Timestamp(mark[0])] if mark else []
+    start = min([*known, *marked, as_of - pandas.Timedelta(days=30)])
+    end = max([as_of, *marked]) + pandas.Timedelta(days=1)
+    margin = 0.01 * (end - start)
+    return View(start - margin, as_of, end + margin, scale, theme)
 
 
 def assemble(panels: list[Panel], view: View, patient_id: str) -> dict:
@@ -184,30 +193,30 @@ def mark_episodes(layout: dict, episodes: pandas.DataFrame, view: View) -> None:
 
 def mark_as_of(layout: dict, view: View) -> None:
     """A line at the end of the day the page shows, named at its top."""
-    day = (view.as_of + pandas.Timedelta(days=1)).strftime("%Y-%m-%d")
+    day = view.as_of + pandas.Timedelta(days=1)
+    words = f"as of {labels.day_in_words(view.as_of)}"
+    upright(layout, day, words, view.colour("faint"), width=1, dash="dot", xanchor="left", yshift=22)
+
+
+def mark_day(layout: dict, day: date, words: str, view: View) -> None:
+    """A line at a day that the reader came for, its words above all other names and towards the middle."""
+    start = pandas.Timestamp(day)
+    side = "left" if view.pixel(start) < labels.PLOT_WIDTH / 2 else "right"
+    said = f"<b>{html.escape(words)}</b>"
+    upright(layout, start, said, view.colour("line"), width=2, dash="solid", xanchor=side, yshift=42)
+
+
+def upright(
+    layout: dict, day: pandas.Timestamp, text: str, colour: str, *, width: int, dash: str, **place: object
+) -> None:
+    """A line from top to bottom at the start of a day, its text above it."""
+    at = day.strftime("%Y-%m-%d")
+    line = {"color": colour, "width": width, "dash": dash}
     layout["shapes"].append(
-        {
-            "type": "line",
-            "xref": "x",
-            "x0": day,
-            "x1": day,
-            "yref": "paper",
-            "y0": 0,
-            "y1": 1,
-            "line": {"color": view.colour("faint"), "width": 1, "dash": "dot"},
-        }
+        {"type": "line", "xref": "x", "x0": at, "x1": at, "yref": "paper", "y0": 0, "y1": 1, "line": line}
     )
     layout["annotations"].append(
-        {
-            "xref": "x",
-            "x": day,
-            "xanchor": "left",
-            "yref": "paper",
-            "y": 1,
-            "yanchor": "bottom",
-            "yshift": 22,
-            "text": f"as of {labels.day_in_words(view.as_of)}",
-            "showarrow": False,
-            "font": {"size": 12, "color": view.colour("faint")},
-        }
+        {"xref": "x", "x": at, "yref": "paper", "y": 1, "yanchor": "bottom"}
+        | {"text": text, "showarrow": False, "font": {"size": 12, "color": colour}}
+        | place
     )

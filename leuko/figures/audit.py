@@ -68,13 +68,13 @@ def funnel_figure(groups: pandas.DataFrame, minimum: int, theme: str = "light", 
     return figure
 
 
-def run_figure(months: pandas.DataFrame, theme: str = "light") -> dict:
+def run_figure(months: pandas.DataFrame, theme: str = "light", *, minimum: int = 1) -> dict:
     """The rate by month (columns month, met, of, rate) with its mean and XmR limits, months outside marked.
 
-    A month without an event is left open, never drawn as 0. Raises KeyError for another theme, ValueError for a
+    A month without an event is left open, never drawn as 0; one of fewer than the `minimum` is not judged. Raises KeyError for another theme, ValueError for a
     month that is none or is there twice.
     """
-    found = run_findings(months)
+    found = run_findings(months, minimum)
     colours = PALETTE[theme]
     figure = blank(found.title, found.note, colours)
     if not found.with_rate:

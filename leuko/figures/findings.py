@@ -240,6 +240,7 @@ class RunFindings:
 
     months: tuple[Month, ...]
     limits: Xmr
+    minimum: int = 1
 
     @property
     def with_rate(self) -> list[Month]:
@@ -292,14 +293,19 @@ class RunFindings:
                 said.append("No lower limit: it would be 0 % or less.")
             if self.limits.upper >= 1 > self.limits.mean:
                 said.append("No upper limit: it would be 100 % or more.")
+        few = sum(0 < month.of < self.minimum for month in self.months)
+        if few:
+            said.append(f"{counted(few, 'month')} of fewer than {self.minimum} events: too few to judge.")
         empty = len(self.months) - known
         if known and empty:
             said.append(f"{counted(empty, 'month')} without an event that was met or not met: left open.")
         return " ".join(said)
 
 
-def run_findings(months: pandas.DataFrame) -> RunFindings:
+def run_findings(months: pandas.DataFrame, minimum: int = 1) -> RunFindings:
     """What a run of `months` (columns month, met, of, rate) says; `rate` from 0 to 1, none without an event.
+
+    A month of fewer events than the `minimum` has a part in mean and limits, and is never said to lie outside.
 
     `month` is its first day or text such as `2026-03`, each month at most once. A month that has no row counts as
     one without an event. Raises ValueError for a month that is none or is there twice.
@@ -316,7 +322,9 @@ def run_findings(months: pandas.DataFrame) -> RunFindings:
     found = [known.get(start, (0, 0, None)) for start in every]
     limits = xmr([rate for *_, rate in found])
     sides = {
-        place: "above" if found[place][2] > limits.mean else "below" for place in limits.outside
+        place: "above" if found[place][2] > limits.mean else "below"
+        for place in limits.outside
+        if found[place][1] >= minimum
     }
     return RunFindings(
         tuple(
@@ -324,6 +332,7 @@ def run_findings(months: pandas.DataFrame) -> RunFindings:
             for place, (start, (met, of, rate)) in enumerate(zip(every, found, strict=True))
         ),
         limits,
+        minimum,
     )
 
 

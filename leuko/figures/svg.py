@@ -90,9 +90,9 @@ def draw_points(frame: "Frame", found: FunnelFindings, end: float) -> None:
         frame.text(LEFT + start, frame.bottom - y - move + 4, text, "act", anchor)
 
 
-def run_svg(months: pandas.DataFrame, *, theme: str = "light") -> str:
+def run_svg(months: pandas.DataFrame, *, minimum: int = 1, theme: str = "light") -> str:
     """As `leuko.figures.audit.run_figure`: the rate by month (columns month, met, of, rate) with its limits."""
-    found = run_findings(months)
+    found = run_findings(months, minimum)
     frame = Frame(found.title, found.note, PALETTE[theme])
     if not found.with_rate:
         return frame.svg(height=0)

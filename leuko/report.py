@@ -1,0 +1,382 @@
+"""The audit as one HTML file: complete in itself, without script, drawn to be printed on A4.
+
+Nothing in it is loaded from anywhere, so it opens without a network and can be kept. Its charts are inline SVG, its
+numbers those of `leuko.extract`. Every text from the data is escaped.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+import pandas
+
+from leuko.extract import (
+    ENDINGS,
+    NOTICE,
+    Extract,
+    endings_in_words,
+    grace_in_words,
+    interval_in_words,
+    rate_in_words,
+)
+from leuko.figures.findings import counted
+from leuko.figures.labels import day_in_words
+from leuko.figures.palette import PALETTE
+from leuko.figures.panels import rows
+from leuko.figures.svg import bars_svg, funnel_svg, run_svg, safe
+from leuko.measures import MEASURES, Measure
+
+MOST_LISTED = 2000  # deviations in the report; the CSV file has all
+MOST_GROUPS = 30  # sites, clinicians or drugs in a table; the CSV file has all
+MOST_REASONS = 12
+NONE = "–"
+ONLY_STYLE = "default-src 'none'; style-src 'unsafe-inline'"  # what a browser may run or load: its own style alone
+COLOURS = PALETTE["light"]
+GET_PDF = "report.pdf: no WeasyPrint: `pip install 'weasyprint>=70'` (it needs Pango); or print report.html"
+STYLE = f"""
+:root {{ color-scheme: light; }}
+* {{ box-sizing: border-box; }}
+body {{ margin: 0 auto; max-width: 60rem; padding: 1.5rem; background: #fff; color: {COLOURS["text"]};
+  font: 15px/1.45 system-ui, "DejaVu Sans", sans-serif; overflow-wrap: break-word; }}
+h1, h2, h3 {{ line-height: 1.2; break-after: avoid; }}
+h1 {{ margin: 0 0 .3rem; font-size: 1.7rem; }}
+h2 {{ margin: 2.2rem 0 .5rem; font-size: 1.3rem; border-bottom: 2px solid {COLOURS["grid"]}; padding-bottom: .2rem; }}
+h3 {{ margin: 1.3rem 0 .4rem; font-size: 1rem; }}
+p {{ margin: .4rem 0; }}
+a {{ color: {COLOURS["line"]}; }}
+svg {{ display: block; width: 100%; height: auto; }}
+figure {{ margin: .6rem 0; break-inside: avoid; }}
+dl {{ display: grid; grid-template-columns: 9rem 1fr; gap: .2rem .8rem; margin: .6rem 0; }}
+dt {{ color: {COLOURS["faint"]}; }}
+dd {{ margin: 0; }}
+table {{ width: 100%; border-collapse: collapse; font-size: .8rem; margin: .4rem 0 .8rem; }}
+th, td {{ padding: .22rem .5rem .22rem 0; text-align: left; vertical-align: top;
+  border-bottom: 1px solid {COLOURS["grid"]}; }}
+td {{ overflow-wrap: anywhere; }}
+.table {{ overflow-x: auto; }}
+th {{ color: {COLOURS["faint"]}; font-weight: 600; }}
+thead {{ display: table-header-group; }}
+tr {{ break-inside: avoid; }}
+td.number, td.short {{ white-space: nowrap; font-variant-numeric: tabular-nums; }}
+th:first-child {{ min-width: 6.5rem; }}
+.number {{ text-align: right; }}
+.number + .short {{ padding-left: .8rem; }}
+.notice {{ border: 2px solid {COLOURS["act"]}; padding: .5rem .8rem; margin: .8rem 0; }}
+.rate {{ font-size: 1.15rem; }}
+.few, .small {{ color: {COLOURS["faint"]}; }}
+.small {{ font-size: .85rem; }}
+@media screen and (max-width: 640px) {{
+  figure {{ overflow-x: auto; }}
+  figure svg {{ min-width: 600px; }}
+  dl {{ grid-template-columns: 1fr; }}
+  dd {{ margin-bottom: .4rem; }}
+}}
+@page {{ size: A4; margin: 16mm 14mm 18mm;
+  @bottom-right {{ content: counter(page) " / " counter(pages); font: 8pt sans-serif; color: {COLOURS["faint"]}; }}
+  @bottom-left {{ content: "RUNNING"; font: 8pt sans-serif; color: {COLOURS["faint"]}; }} }}
+@media print {{
+  body {{ max-width: none; padding: 0; font-size: 9.5pt; }}
+  .table {{ overflow: visible; }}
+  table {{ font-size: 7.5pt; }}
+  section.page {{ break-before: page; }}
+  section.page h2 {{ margin-top: 0; }}
+  section.page figure {{ width: 80%; }}
+  a {{ color: inherit; text-decoration: none; }}
+}}
+"""
+
+
+class Column(NamedTuple):
+    """A column of a table: its head, and how it is set: `number` to the right, `short` on one line, or as text."""
+
+    head: str
+    kind: str = ""
+
+
+class Ready(str):
+    """Text that is HTML already."""
+
+    __slots__ = ()
+
+
+class PdfError(ValueError):
+    """A PDF cannot be made here; the message is one line for the user."""
+
+
+# ---------------------------------------------------------------- the whole
+
+
+def report_html(found: Extract) -> str:
+    """The report of an audit as one HTML file."""
+    day = day_in_words(found.as_of)
+    simulated = "simulated data, " if found.about.simulated else ""
+    style = STYLE.replace("RUNNING", f"Adherence audit, {simulated}as known on {day}")
+    body = [head(found), overview(found), *(section(found, each) for each in MEASURES.values())]
+    body += [settings(found), protocols(found), deviations(found)]
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{ONLY_STYLE}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>Adherence audit, {safe(day)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
+        f"{''.join(body)}</body>\n</html>\n"
+    )
+
+
+def report_pdf(html: str) -> bytes:
+    """The report as PDF, by WeasyPrint where it is installed; PdfError with how to get it where it is not."""
+    try:
+        weasyprint = import_module("weasyprint")
+        nothing = import_module("weasyprint.urls").URLFetcher(allowed_protocols=())  # whatever is asked for
+    except (ImportError, AttributeError, OSError) as missing:  # OSError: without the libraries that it draws with
+        raise PdfError(GET_PDF) from missing
+    return weasyprint.HTML(string=html, url_fetcher=nothing).write_pdf()
+
+
+def head(found: Extract) -> str:
+    about = found.about
+    parts = [f"<header><h1>Adherence audit</h1><p>{safe(NOTICE)}</p>"]
+    if about.simulated:
+        note = f" {safe(about.note)}" if about.note else ""
+        parts.append(f'<p class="notice"><strong>Simulated data.</strong>{note}</p>')
+    elif about.note:
+        parts.append(f"<p>{safe(about.note)}</p>")
+    return "".join([*parts, facts(found.facts), "</header>"])
+
+
+def overview(found: Extract) -> str:
+    """Every measure on one page: how its events ended, and its rate."""
+    together = [(MEASURES[row["measure"]], row) for row in rows(found.measures[found.measures["by"].eq("all")])]
+    titled = pandas.DataFrame([row | {"title": measure.title} for measure, row in together])
+    columns = [Column("measure"), *NUMBERS]
+    body = [
+        [Ready(f'<a href="#{measure.name}">{safe(measure.title)}</a>'), *numbers(row, found.minimum)]
+        for measure, row in together
+    ]
+    meanings = facts(dict(ENDINGS.values()))
+    return (
+        f"<section><h2>All measures</h2><p>Each event ends in exactly one of four ways. A rate is what was met of what"
+        f" was met or not met, with Wilson's 95 % interval; below {counted(found.minimum, 'such event')} there are too"
+        f" few to judge.</p>{meanings}{table('All measures', columns, body)}<figure>{bars_svg(titled)}</figure>"
+        "</section>"
+    )
+
+
+def section(found: Extract, measure: Measure) -> str:
+    """One measure: what it counts, its rate, how it differs between groups and months, and why events did not count."""
+    (row,) = rows(found.of(measure.name))
+    parts = [
+        f'<section class="page" id="{measure.name}"><h2>{safe(measure.title)}</h2>',
+        *said(row, measure, found.minimum),
+        facts(definition(found, measure)),
+    ]
+    if row["population"]:
+        parts += [months(found, measure), groups(found, measure, "site"), groups(found, measure, "clinician")]
+        parts += [groups(found, measure, "drug", drawn=False), reasons(found, measure)]
+    return "".join([*parts, "</section>"])
+
+
+# ---------------------------------------------------------------- a measure
+
+
+NUMBERS = (
+    Column("events", "number"),
+    *(Column(word, "number") for word, _ in ENDINGS.values()),
+    Column("rate", "short"),
+    Column("95 % interval", "short"),
+    Column("median", "number"),
+    Column("90th percentile", "number"),
+)
+
+
+def numbers(row: Mapping[str, object], minimum: int) -> list[object]:
+    """The cells of NUMBERS for a row of `measures`; a rate of too few is grey and no per cent."""
+    rate = safe(rate_in_words(row, minimum))
+    few = row["met"] + row["not_met"] < max(minimum, 1)
+    return [
+        row["population"],
+        *(row[ending] for ending in ENDINGS),
+        Ready(f'<span class="few">{rate}</span>' if few else rate),
+        interval_in_words(row, minimum),
+        row["median_days"],
+        row["p90_days"],
+    ]
+
+
+def said(row: Mapping[str, object], measure: Measure, minimum: int) -> list[str]:
+    """The rate of a measure with its counts, in sentences."""
+    if not row["population"]:
+        return ['<p class="rate few">There was no such event.</p>']
+    interval = interval_in_words(row, minimum)
+    rate = rate_in_words(row, minimum)
+    sure = f"<strong>{safe(rate)}</strong>, 95 % interval {safe(interval)}"
+    few = f'<span class="few">{safe(rate)} (fewer than {minimum:,})</span>'
+    parts = [f'<p class="rate">{sure if interval else few}</p>', f"<p>{safe(endings_in_words(row))}.</p>"]
+    if row["median_days"] is not None:
+        parts.append(
+            f"<p>From due to done, in {measure.unit}: median {row['median_days']:,}, 90th percentile"
+            f" {row['p90_days']:,}. Below 0 is before it was due.</p>"
+        )
+    return parts
+
+
+def definition(found: Extract, measure: Measure) -> dict[str, str]:
+    return {
+        "Population": measure.population,
+        "Excluded": measure.exclusions,
+        "Met": measure.numerator,
+        "One event is": measure.grain,
+        "Time allowed": grace_in_words(measure, found.settings),
+        "Standard": measure.standard,
+    }
+
+
+def months(found: Extract, measure: Measure) -> str:
+    known = found.of(measure.name, "month").dropna(subset=["group"])
+    drawn = known.assign(month=known["group"], of=known["met"] + known["not_met"])
+    return f"<h3>By month</h3><figure>{run_svg(drawn[['month', 'met', 'of', 'rate']], minimum=found.minimum)}</figure>"
+
+
+def groups(found: Extract, measure: Measure, by: str, *, drawn: bool = True) -> str:
+    """A funnel of the groups of a kind, and their numbers."""
+    known = found.of(measure.name, by)
+    chart = ""
+    if drawn:
+        points = known.assign(of=known["met"] + known["not_met"])[["group", "met", "of"]]
+        chart = f"<figure>{funnel_svg(points, found.minimum, kind=by)}</figure>"
+    largest = known.sort_values("population", ascending=False, kind="stable").head(MOST_GROUPS).sort_index()
+    body = [[row["group"], *numbers(row, found.minimum)] for row in rows(largest)]
+    drawn_up = table(f"{measure.title} by {by}", [Column(by), *NUMBERS], body)
+    more = f"The {MOST_GROUPS} with the most events; measures.csv has all {len(known):,}."
+    return f"<h3>By {by}</h3>{chart}{drawn_up}{remark(more if len(known) > MOST_GROUPS else '')}"
+
+
+def reasons(found: Extract, measure: Measure) -> str:
+    """Why events were not met, excluded or could not be told, and where two kinds of met are told apart."""
+    known = [row for row in rows(found.reasons) if row["measure"] == measure.name]
+    order = list(ENDINGS)
+    known.sort(key=lambda row: (order.index(row["ending"]), -row["events"]))
+    body = [[ENDINGS[row["ending"]][0], row["reason"], row["events"]] for row in known[:MOST_REASONS]]
+    more = sum(row["events"] for row in known[MOST_REASONS:])
+    more = f"{counted(more, 'further event')} for other reasons: deviations.csv has them." if more else ""
+    if not body:
+        return ""
+    columns = [Column("ending"), Column("reason"), Column("events", "number")]
+    return f"<h3>Why</h3>{table(f'{measure.title}: reasons', columns, body)}{remark(more)}"
+
+
+# ---------------------------------------------------------------- what the numbers rest on
+
+
+def settings(found: Extract) -> str:
+    columns = [Column("setting", "short"), Column("in force", "short"), Column("default", "number")]
+    columns += [Column("what it means"), Column("source")]
+    body = [
+        [
+            each.name,
+            Ready(f"<strong>{safe(each.in_words)}, changed</strong>") if each.changed else each.in_words,
+            each.default,
+            each.what,
+            each.source,
+        ]
+        for each in found.settings.values()
+    ]
+    changed = sum(each.changed for each in found.settings.values())
+    said = f"{changed:,} of {counted(len(found.settings), 'setting')} changed from the default."
+    return f'<section class="page"><h2>Settings in force</h2><p>{said}</p>{table("Settings", columns, body)}</section>'
+
+
+def protocols(found: Extract) -> str:
+    columns = [Column("protocol", "short"), Column("drug", "short"), Column("setting"), Column("events", "number")]
+    columns += [Column("texts it rests on")]
+    texts: dict[str, list[str]] = {}
+    for source in rows(found.sources):
+        texts.setdefault(source["protocol"], []).append(source_html(source))
+    body = [
+        [*(row[name] for name in ("protocol", "drug", "setting", "events")), Ready("<br>".join(texts[row["protocol"]]))]
+        for row in rows(found.protocols)
+    ]
+    said = f"Version {safe(found.about.protocols_version)} of the protocol files. Events without a drug rest on none."
+    return f"<section><h2>Protocols</h2><p>{said}</p>{table('Protocols', columns, body)}</section>"
+
+
+def source_html(source: Mapping[str, object]) -> str:
+    """A text by its title, as a link where it has an address on the web."""
+    title, url = safe(str(source["title"])), str(source["url"] or "")
+    if url.startswith(("http://", "https://")):
+        title = f'<a href="{safe(url)}" rel="noreferrer">{title}</a>'
+    said = [source["section"], source["revised"] and f"revised {source['revised']}"]
+    said += [] if source["verified"] else ["wording not seen"]
+    return ", ".join([title, *(safe(str(part)) for part in said if part)])
+
+
+def deviations(found: Extract) -> str:
+    """Every event that was not met, excluded or cannot be told, up to MOST_LISTED."""
+    listed = rows(found.listed(MOST_LISTED))
+    every = found.deviating
+    parts = ['<section class="page"><h2>Deviations</h2>']
+    if every > len(listed):
+        parts.append(f"<p>The first {len(listed):,} of {every:,}; deviations.csv has all of them.</p>")
+    elif not every:
+        parts.append("<p>There is none.</p>")
+    columns = [Column(name) for name in ("measure", "patient", "site, clinician", "drug, episode", "reason")]
+    columns += [Column("due", "short"), Column("done", "short")]
+    for ending in ("not_met", "cannot_tell", "excluded"):
+        body = [deviation(row) for row in listed if row["ending"] == ending]
+        if body:
+            word = ENDINGS[ending][0].capitalize()
+            parts.append(f"<h3>{word}: {len(body):,}</h3>{table(f'Deviations: {word}', columns, body)}")
+    return "".join([*parts, "</section>"])
+
+
+def deviation(row: Mapping[str, object]) -> list[object]:
+    episode = f"episode {row['episode']}" if row["episode"] is not None else None
+    return [
+        MEASURES[row["measure"]].title,
+        joined(row["patient_id"], row["name"]),
+        joined(row["site"], row["clinician"]),
+        joined(row["drug"], episode),
+        row["reason"],
+        row["due_on"],
+        row["happened_on"],
+    ]
+
+
+# ---------------------------------------------------------------- HTML
+
+
+def joined(*parts: object) -> str:
+    return ", ".join(str(part) for part in parts if part is not None)
+
+
+def facts(said: Mapping[str, str]) -> str:
+    return f"<dl>{''.join(f'<dt>{safe(name)}</dt><dd>{safe(words)}</dd>' for name, words in said.items())}</dl>"
+
+
+def remark(words: str) -> str:
+    return f'<p class="small">{safe(words)}</p>' if words else ""
+
+
+def table(name: str, columns: Sequence[Column], body: Iterable[Sequence[object]]) -> str:
+    """A table that a screen reader can name; None is a dash, days are YYYY-MM-DD."""
+    heads = "".join(f'<th scope="col"{kind(column)}>{safe(column.head)}</th>' for column in columns)
+    lines = (
+        "".join(f"<td{kind(column)}>{cell(value)}</td>" for column, value in zip(columns, row, strict=True))
+        for row in body
+    )
+    inner = "".join(f"<tr>{line}</tr>" for line in lines)
+    head = f"<thead><tr>{heads}</tr></thead>"
+    return f'<div class="table"><table aria-label="{safe(name)}">{head}<tbody>{inner}</tbody></table></div>'
+
+
+def kind(column: Column) -> str:
+    return f' class="{column.kind}"' if column.kind else ""
+
+
+def cell(value: object) -> str:
+    if value is None or value == "":
+        return NONE
+    if isinstance(value, Ready):
+        return value
+    if isinstance(value, int):
+        return f"{value:,}"
+    return safe(f"{value:%Y-%m-%d}" if isinstance(value, pandas.Timestamp) else str(value))
