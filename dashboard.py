@@ -74,17 +74,19 @@ def main() -> None:
     st.set_page_config(page_title="leuko", page_icon=str(ICON), layout="wide")
     panel = st.Page("pages/panel.py", title="Panel", url_path="panel", default=True)
     patient = st.Page("pages/patient.py", title="Patient", url_path="patient")
-    page = st.navigation([panel, patient], position="hidden")
+    adherence = st.Page("pages/adherence.py", title="Adherence", url_path="adherence")
+    pages = [panel, patient, adherence]
+    page = st.navigation(pages, position="hidden")
     try:
         store = shared.open_store()
     except StoreError as error:
         st.error(f"{error}. `LEUKO_DB` names the database to show.")
         return
     links = st.empty()
-    draw_links(links, [panel, patient], store.about)
+    draw_links(links, pages, store.about)
     draw_header(store)
     page.run()
-    draw_links(links, [panel, patient], store.about)  # again, with what the page has since written into its address
+    draw_links(links, pages, store.about)  # again, with what the page has since written into its address
 
 
 main()

@@ -190,7 +190,8 @@ def read(
 def write_settings(con: duckdb.DuckDBPyConnection, settings: Mapping[str, Setting]) -> None:
     """Keep beside the events the settings that they were made with: table `settings_at_load`."""
     con.execute("CREATE OR REPLACE TABLE settings_at_load (name TEXT, value INTEGER)")
-    con.executemany("INSERT INTO settings_at_load VALUES (?, ?)", [(each.name, each.value) for each in settings.values()])
+    rows = [(each.name, each.value) for each in settings.values()]
+    con.executemany("INSERT INTO settings_at_load VALUES (?, ?)", rows)
 
 
 def settings_in_force(

@@ -17,7 +17,7 @@ import duckdb
 import pandas
 
 from leuko import audit, measures, rules
-from leuko.settings import Setting, read_settings
+from leuko.settings import Setting, SettingsError, read_settings
 
 FOLDER = Path(__file__).parent / "queries"
 QUERIES = {path.stem: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.sql")}
@@ -106,7 +106,10 @@ class Store:
         self.path = os.path.realpath(path)
         self._connection, self.about = open_published(self.path, SETTINGS)
         with self.cursor() as cursor:
-            written = read_settings(os.path.dirname(os.path.abspath(path)))
+            try:
+                written = read_settings(os.path.dirname(os.path.abspath(path)))
+            except SettingsError as refused:
+                raise StoreError(str(refused)) from refused
             self.settings, self.settings_waiting = audit.settings_in_force(cursor, written)
         self._replays: OrderedDict[date, duckdb.DuckDBPyConnection] = OrderedDict()
         self._lock = threading.Lock()

@@ -121,7 +121,7 @@ def as_table(worklist: pd.DataFrame, as_of: date) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Status": worklist["icon"] + " " + worklist["word"],
-            "Patient": both(worklist["name"], worklist["patient_id"]),
+            "Patient": shared.both(worklist["name"], worklist["patient_id"]),
             "What to do": [shared.cut_short(words, TO_DO_LENGTH) for words in worklist["to_do"]],
             "Since": worklist["since"].map(shared.day),
             "Days": waited.dt.days,
@@ -131,15 +131,9 @@ def as_table(worklist: pd.DataFrame, as_of: date) -> pd.DataFrame:
             "Drawn on": worklist["last_anc_on"].map(shared.day),
             "Last 12 ANC": worklist["recent_anc"],
             "Certainty": worklist["certainty"],
-            "Site, clinician": both(worklist["site"], worklist["clinician"]),
+            "Site, clinician": shared.both(worklist["site"], worklist["clinician"]),
         }
     )
-
-
-def both(first: pd.Series, second: pd.Series) -> pd.Series:
-    """`first, second`, or the one that there is."""
-    first, second = first.astype("string"), second.astype("string")  # all None: no column of text by itself
-    return (first + ", " + second).fillna(first).fillna(second)
 
 
 def styled(table: pd.DataFrame, worklist: pd.DataFrame) -> Styler:
@@ -184,7 +178,7 @@ def draw_filters(offered: dict[str, dict[str, str]]) -> tuple[date, Filters]:
     chosen = {}
     for box, name in zip(boxes[2:], CHOSEN, strict=True):
         with box:
-            chosen[name] = draw_choice(name, offered[name])
+            chosen[name] = shared.choice_picker(name, CHOSEN[name], offered[name], to_page)
     return as_of, Filters(**chosen, search=search)
 
 
@@ -194,15 +188,6 @@ def draw_search() -> str:
     search = (words or "").strip()
     address.put("search", [search] if search else [])
     return search
-
-
-def draw_choice(name: str, words: dict[str, str]) -> tuple[str, ...] | None:
-    address.take(name, lambda said: [value for value in words if value in said])
-    chosen = st.multiselect(
-        CHOSEN[name], list(words), format_func=words.get, key=name, placeholder="All", on_change=to_page
-    )
-    address.put(name, chosen)
-    return tuple(chosen) or None
 
 
 def to_page(page: int = 1) -> None:
@@ -295,12 +280,7 @@ def draw_worklist(worklist: pd.DataFrame, as_of: date) -> None:
     )
     selected = event.selection.rows or [row for row, _ in event.selection.cells]
     if selected:
-        open_patient(worklist["patient_id"].iloc[selected[0]])
-
-
-def open_patient(patient_id: str) -> None:
-    """Go to the patient's page; the day and the filters go along in the address, for the way back."""
-    st.switch_page("pages/patient.py", query_params={**address.whole(), "patient": patient_id})
+        shared.open_patient(worklist["patient_id"].iloc[selected[0]])
 
 
 def draw_set_aside(by_reason: pd.DataFrame, rows: pd.DataFrame, *, is_another_day: bool) -> None:

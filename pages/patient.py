@@ -3,7 +3,7 @@
 What its reader can say after three seconds: "Hold dasatinib: ANC 430 on 2 March 2026 is below 500."
 """
 
-from datetime import date
+from datetime import date, timedelta
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -19,16 +19,18 @@ from pages.common.why import draw_episodes, draw_sources, draw_why
 FOUND_AT_ONCE = 20
 SCALES = ("linear", "log")
 HEADLINE = 220  # characters that can be read at a glance
+MARK_WORDS = 64  # characters that fit beside a marked day, to whichever side
+A_YEAR = timedelta(days=366)  # a count may be due after the last day of the data
 NAMES = {"anc": "ANC", "platelets": "Platelets", "wbc": "WBC"}
 CERTAINTY = {
     "firm": "Firm: the gaps between the counts leave nothing open.",
     "sparse": "Sparse: the counts lie days apart; at the clocks' shortest another clause would decide.",
 }
 # On a narrow screen the figure keeps the width that its labels need and is moved sideways; it opens at its right end,
-# where the newest counts are.
+# where the newest counts are, or at its left end where a marked day is.
 NARROW = (
-    "<style>.st-key-figure { overflow-x: auto; direction: rtl; } .st-key-figure > * { direction: ltr; } "
-    ".st-key-figure [data-testid=stElementContainer] { min-width: 760px; }</style>"
+    "<style>.st-key-figure {{ overflow-x: auto; direction: {direction}; }} .st-key-figure > * {{ direction: ltr; }} "
+    ".st-key-figure [data-testid=stElementContainer] {{ min-width: 760px; }}</style>"
 )
 TOOLBAR = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
@@ -81,6 +83,8 @@ def find_patient(source: tuple, as_of: date) -> None:
 
 
 def show_patient(patient_id: str | None) -> None:
+    for name in shared.MARK:  # a mark is that of the patient before
+        st.query_params.pop(name, None)
     if patient_id is None:
         st.query_params.pop("patient", None)
     else:
@@ -176,12 +180,34 @@ def draw_courses(worklist: pd.DataFrame) -> None:
         draw_course(course, big=False)
 
 
-def draw_figure(patient: Patient, as_of: date) -> None:
+def marked(about: About) -> tuple[date, str] | None:
+    """The day that the address asks to mark in the figure, and its words; within a year of the data, else none."""
+    first, last = shared.span(about)
+    try:
+        day = date.fromisoformat(st.query_params.get("mark", ""))
+    except ValueError:
+        return None
+    words = shared.cut_short(" ".join(st.query_params.get("mark_words", "").split()), MARK_WORDS)
+    return (day, words or shared.day(day)) if first - A_YEAR <= day <= last + A_YEAR else None
+
+
+def draw_mark(mark: tuple[date, str] | None) -> None:
+    """Say in words what the figure marks. The words come with the address, so they stand in quotes."""
+    asked = st.query_params.get("mark")
+    if mark:
+        st.markdown(f":material/flag: Marked in the figure: **{shared.day(mark[0])}**, “{shared.plain(mark[1])}”.")
+    elif asked:
+        st.warning(f"“{shared.plain(asked)}” is not a day (YYYY-MM-DD) that can be marked in these data.")
+
+
+def draw_figure(patient: Patient, as_of: date, mark: tuple[date, str] | None) -> None:
     address.take("scale", lambda said: SCALES[said == ["log"]])
     scale = st.segmented_control("ANC axis", SCALES, required=True, key="scale") or SCALES[0]
     address.put("scale", [] if scale == SCALES[0] else [scale])
-    figure = patient_figure(patient, as_of, scale=scale, theme=shared.theme())
-    st.html(NARROW)
+    figure = patient_figure(patient, as_of, scale=scale, theme=shared.theme(), mark=mark)
+    start, end = (pd.Timestamp(edge) for edge in figure["layout"]["xaxis"]["range"])
+    is_early = mark is not None and pd.Timestamp(mark[0]) < start + (end - start) / 2
+    st.html(NARROW.format(direction="ltr" if is_early else "rtl"))
     st.container(key="figure").plotly_chart(
         go.Figure(figure, _validate=False),
         theme=None,
@@ -267,8 +293,10 @@ def event_table(events: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def draw_patient(patient: Patient, as_of: date, set_aside: pd.DataFrame) -> None:
-    draw_figure(patient, as_of)
+def draw_patient(
+    patient: Patient, as_of: date, set_aside: pd.DataFrame, mark: tuple[date, str] | None
+) -> None:
+    draw_figure(patient, as_of, mark)
     draw_why(patient)
     draw_episodes(patient)
     draw_numbers(patient, set_aside)
@@ -322,7 +350,9 @@ def main() -> None:
         st.html(identity(patient.about, as_of))
         draw_courses(patient.worklist)
         draw_set_aside_line(set_aside, is_another_day=as_of != store.about.as_of)
-    draw_patient(patient, as_of, set_aside)
+        mark = marked(store.about)
+        draw_mark(mark)
+    draw_patient(patient, as_of, set_aside, mark)
 
 
 shared.only_within_dashboard()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
+from leuko.audit import EVERYTHING
 from leuko.store import Filters, Store
 from tests.browser import chromium
 from tests.serving import ROOT, dashboard
@@ -24,6 +25,8 @@ def addresses(database: Path) -> dict[str, tuple[str, int]]:
     """What to look at: name, then address and the height that shows the whole of it."""
     store = Store(database)
     urgent = store.view().worklist(Filters(), per_page=1)["patient_id"].iloc[0]
+    late = store.view().audit_events(store.settings, EVERYTHING, "hold_given", "not_met").iloc[0]
+    held_late, due_on = late["patient_id"], late["due_on"].date().isoformat()
     store.close()
     return {
         "panel": ("/", 1100),
@@ -32,6 +35,13 @@ def addresses(database: Path) -> dict[str, tuple[str, int]]:
         "panel-nothing-found": ("/?search=nobody-of-this-name", 900),
         "patient": (f"/patient?patient={urgent}", 2400),
         "patient-none-chosen": ("/patient", 900),
+        "adherence": ("/adherence", 1700),
+        "adherence-events": ("/adherence?measure=hold_given&ending=not_met", 1800),
+        "adherence-sites": ("/adherence?measure=supported_hold&show=site", 1900),
+        "adherence-months": ("/adherence?measure=follow_up_count&show=month", 2600),
+        "adherence-grace": ("/adherence?measure=hold_given&show=grace&hold_grace_days=2&site=East", 1700),
+        "adherence-nothing": ("/adherence?drug=asciminib", 700),
+        "patient-marked": (f"/patient?patient={held_late}&mark={due_on}&mark_words=Hold+given%3A+not+met", 1500),
     }
 
 

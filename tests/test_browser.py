@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from leuko.__main__ import main as leuko
+from leuko.audit import EVERYTHING
 from leuko.store import Filters, Store
 from tests.serving import ROOT
 
@@ -148,3 +149,64 @@ def test_a_link_straight_to_a_patient_of_a_server_just_started_shows_what_data_t
     page.goto(f"{server(database).url}/patient?patient={row.patient_id}")
     expect(page.get_by_text("Simulated data")).to_be_visible(timeout=60_000)
     expect_patient(page, row)
+
+
+def test_from_a_number_of_the_audit_to_its_patient_with_the_day_marked_and_back(open_at, view):
+    late = view.audit_events(view.store.settings, EVERYTHING, "hold_given", "not_met")
+    first = late.iloc[0]
+    page = open_at("/?as_of=2026-03-31&clinician=" + quote_plus(first["clinician"]))
+    wait_for_panel(page)
+    page.get_by_role("link", name="Adherence").click()
+    here = late[late["clinician"].eq(first["clinician"])]
+    card = page.locator(".st-key-card_hold_given")
+    card.get_by_role("button", name=f"{len(here)} not met").click()
+    expect(page.get_by_text(f"{len(here)} events not met")).to_be_visible()
+    events = page.locator(".st-key-detail").get_by_test_id("stDataFrame").locator("canvas").first
+    events.scroll_into_view_if_needed()
+    page.wait_for_timeout(1000)  # until the canvas has been painted
+    box = events.bounding_box()
+    page.mouse.click(box["x"] + 300, box["y"] + HEADER_HEIGHT + 17)
+
+    expect(page).to_have_url(re.compile(rf"/patient\?.*patient={first['patient_id']}"))
+    day = first["due_on"].date()
+    assert asked(page)["mark"] == [day.isoformat()]
+    expect(page.get_by_text(f"{day.day} {day:%B %Y}, “Hold given: not met”")).to_be_visible()
+    expect(page.get_by_test_id("stPlotlyChart").get_by_text("Hold given: not met")).to_be_visible()
+
+    page.get_by_role("link", name="Adherence").click()
+    expect(page.get_by_text(f"{len(here)} events not met")).to_be_visible()
+    page.get_by_role("link", name="Panel").click()
+    wait_for_panel(page)
+    expect(page.get_by_text(f"Only clinician {first['clinician']}")).to_be_visible()
+    click_row(page, 0)
+    expect(page.get_by_test_id("stPlotlyChart").locator("svg").first).to_be_visible()
+    assert "mark" not in asked(page), "what was marked for another patient is not marked here"
+
+
+def test_the_audit_fits_a_narrow_screen(open_at):
+    page = open_at("/adherence?measure=hold_given&show=site", theme="dark", width=390, height=844)
+    expect(page.get_by_role("heading", name=re.compile(r"^Of \d+ holds that the counts asked for"))).to_be_visible()
+    expect(page.locator(".st-key-chart_site svg").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_filters_go_along_between_the_panel_and_the_audit_however_often(open_at):
+    page = open_at("/?site=East&drug=dasatinib")
+    wait_for_panel(page)
+    for name, heading in (("Adherence", re.compile("^Of")), ("Panel", SENTENCE)) * 2:
+        page.get_by_role("link", name=name).click()
+        expect(page.get_by_role("heading", name=heading)).to_be_visible()
+        expect(page.get_by_text("Only site East, drug dasatinib")).to_be_visible()
+        page.wait_for_timeout(500)  # until the page has written its address
+    assert asked(page) == {"site": ["East"], "drug": ["dasatinib"]}
+
+
+def test_a_marked_day_is_in_sight_on_a_narrow_screen(open_at, view):
+    first = view.audit_events(view.store.settings, EVERYTHING, "hold_given", "not_met").iloc[0]
+    day = first["due_on"].date().isoformat()
+    page = open_at(f"/patient?patient={first['patient_id']}&mark={day}&mark_words=Due", width=390, height=844)
+    words = page.get_by_test_id("stPlotlyChart").get_by_text("Due", exact=True)
+    words.scroll_into_view_if_needed()  # downwards; sideways the figure must show it by itself
+    box = words.bounding_box()
+    assert 0 <= box["x"] <= 390 - box["width"]
+    assert page.locator(".st-key-figure").evaluate("figure => figure.scrollLeft") == 0

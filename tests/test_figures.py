@@ -416,3 +416,39 @@ def test_zoom_in_time_survives_another_scale_and_theme(treated):
 def test_another_scale_is_refused(treated):
     with pytest.raises(ValueError, match="linear or log"):
         patient_figure(treated, AS_OF, scale="root")
+
+
+def line_at(figure, day):
+    """The upright lines at a day, and the words at their top."""
+    layout = figure["layout"]
+    lines = [shape for shape in layout["shapes"] if shape["type"] == "line" and shape.get("x0") == day == shape["x1"]]
+    return lines, [note for note in layout["annotations"] if note.get("x") == day]
+
+
+def test_a_marked_day_is_a_line_with_its_words_over_all_panels(treated):
+    figure = patient_figure(treated, AS_OF, mark=(date(2026, 1, 5), "Hold given: not met"))
+    (line,), notes = line_at(figure, "2026-01-05")
+    (note,) = [note for note in notes if "Hold given: not met" in note["text"]]
+    assert (line["yref"], line["y0"], line["y1"]) == ("paper", 0, 1)
+    others = [other["yshift"] for other in figure["layout"]["annotations"] if other is not note and "yshift" in other]
+    assert note["yshift"] > max(others), "above all other names"
+    assert "Hold given: not met" not in "".join(words(patient_figure(treated, AS_OF)))
+
+
+@pytest.mark.parametrize(("day", "side"), [("2025-09-10", "left"), ("2026-03-30", "right")])
+def test_the_words_of_a_marked_day_run_towards_the_middle(treated, day, side):
+    _, notes = line_at(patient_figure(treated, AS_OF, mark=(date.fromisoformat(day), "words")), day)
+    assert [note["xanchor"] for note in notes if "words" in note["text"]] == [side]
+
+
+@pytest.mark.parametrize("day", ["2025-01-01", "2026-06-30"])
+def test_a_marked_day_before_or_after_the_data_is_within_the_figure(treated, day):
+    figure = patient_figure(treated, AS_OF, mark=(date.fromisoformat(day), "due"))
+    start, end = figure["layout"]["xaxis"]["range"]
+    assert start < day < end
+    assert line_at(figure, day)[0]
+
+
+def test_the_words_of_a_marked_day_are_never_markup(treated):
+    figure = patient_figure(treated, AS_OF, mark=(date(2026, 1, 5), "<a href='https://example.org'>Hold</a>"))
+    assert "<a" not in "".join(note["text"] for note in figure["layout"]["annotations"])

@@ -234,3 +234,38 @@ def test_a_search_that_finds_nobody_says_so(draw):
 def test_sites_that_may_not_be_seen_have_no_page(draw, monkeypatch):
     monkeypatch.setattr("pages.common.shared.sites", lambda: ("West",))
     assert any("no patient" in error.value for error in draw(patient="P1").error)
+
+
+def lines_at(app: AppTest, day: str) -> list[str]:
+    """The words beside the upright lines of the figure at a day."""
+    layout = figure_of(app)["layout"]
+    here = [shape for shape in layout["shapes"] if shape["type"] == "line" and shape.get("x0") == day]
+    return [note["text"] for note in layout["annotations"] if here and note.get("x") == day]
+
+
+def test_a_day_in_the_address_is_marked_in_the_figure_and_in_words(draw):
+    app = draw(patient="P1", mark="2026-02-02", mark_words="Hold given: not met")
+    assert "<b>Hold given: not met</b>" in lines_at(app, "2026-02-02")
+    (told,) = [element.value for element in app.markdown if "Marked" in element.value]
+    assert told.replace("\\", "").endswith("Marked in the figure: **2 February 2026**, “Hold given: not met”.")
+
+
+def test_words_of_a_mark_are_cut_and_never_markup(draw):
+    app = draw(patient="P1", mark="2026-02-02", mark_words="<b>Hold</b> " + "and so on " * 50)
+    (text,) = [words for words in lines_at(app, "2026-02-02") if "Hold" in words]
+    assert "&lt;b&gt;Hold" in text
+    assert len(text) < 100
+
+
+@pytest.mark.parametrize("day", ["soon", "1900-01-01", "2999-01-01"])
+def test_a_mark_that_is_no_day_of_the_data_is_said_and_not_drawn(draw, day):
+    app = draw(patient="P1", mark=day, mark_words="Hold given")
+    assert f"“{day}” is not a day" in app.warning[0].value.replace("\\", "")
+    assert "Hold given" not in json.dumps(figure_of(app)["layout"])
+
+
+def test_a_mark_goes_with_its_patient(draw):
+    app = draw(patient="P1", mark="2026-02-02", mark_words="Hold given: not met")
+    next(button for button in app.button if button.label == "Another patient").click().run()
+    assert "mark" not in app.query_params
+    assert "mark_words" not in app.query_params

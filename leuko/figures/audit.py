@@ -71,8 +71,8 @@ def funnel_figure(groups: pandas.DataFrame, minimum: int, theme: str = "light", 
 def run_figure(months: pandas.DataFrame, theme: str = "light", *, minimum: int = 1) -> dict:
     """The rate by month (columns month, met, of, rate) with its mean and XmR limits, months outside marked.
 
-    A month without an event is left open, never drawn as 0; one of fewer than the `minimum` is not judged. Raises KeyError for another theme, ValueError for a
-    month that is none or is there twice.
+    A month without an event is left open, never drawn as 0; one of fewer than the `minimum` is not judged. Raises
+    KeyError for another theme, ValueError for a month that is none or is there twice.
     """
     found = run_findings(months, minimum)
     colours = PALETTE[theme]

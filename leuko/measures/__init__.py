@@ -39,7 +39,8 @@ TEXTS = {name: (FOLDER / f"{name}.sql").read_text(encoding="utf-8") for name in 
 # What the measures read of the rule's own steps, beside its answers.
 READ = ("results", "courses", "readers", "readings", "counts", "states", "causes", "doses")
 
-# The input of every patient as it was on the day of an action, under an id that holds both.
+# The input of every patient as it was on the day of an action, under an id that holds both. The doses are those up to the
+# day before: the action itself is what is judged.
 THEN = {
     "labs": (
         """patient_id TEXT, analyte TEXT, value DOUBLE, comparator TEXT, collected_at TIMESTAMP,
@@ -53,10 +54,10 @@ THEN = {
         """patient_id TEXT, drug TEXT, setting TEXT, dose_mg DOUBLE, dose_unit TEXT, start_on DATE, end_on DATE,
         end_reason TEXT, source TEXT""",
         """SELECT asked.id, doses.drug, doses.protocol, doses.dose_mg, doses.dose_unit, doses.start_on,
-            CASE WHEN doses.end_on <= asked.day THEN doses.end_on END,
-            CASE WHEN doses.end_on <= asked.day OR doses.planned THEN doses.end_reason END, NULL
+            CASE WHEN doses.end_on < asked.day - 1 THEN doses.end_on END,
+            CASE WHEN doses.planned THEN doses.end_reason END, NULL
         FROM asked JOIN doses ON doses.patient_id = asked.patient_id
-        WHERE doses.start_on <= asked.day AND doses.protocol IS NOT NULL""",
+        WHERE doses.start_on < asked.day AND doses.protocol IS NOT NULL""",
     ),
     "events": (
         "patient_id TEXT, kind TEXT, value TEXT, occurred_at TIMESTAMP",
@@ -78,17 +79,28 @@ STOOD_THEN = """
         standing.recovered_on, standing.episode_open AS open, standing.certainty,
         CASE
             WHEN standing.episode_open THEN coalesce(standing.guide_action, standing.action)
-            WHEN standing.draw_on > standing.recovered_on OR standing.recovered_on IS NULL THEN standing.draw_action
+            WHEN decided.by_draw THEN standing.draw_action
             ELSE standing.action
         END AS action,
         CASE
             WHEN standing.episode_open AND standing.guide_action IS NOT NULL THEN standing.guide_dose_mg
-            WHEN standing.episode_open THEN standing.decided_dose_mg
-            WHEN standing.draw_on > standing.recovered_on OR standing.recovered_on IS NULL THEN standing.draw_dose_mg
+            WHEN decided.by_draw AND NOT standing.episode_open THEN standing.draw_dose_mg
             ELSE standing.decided_dose_mg
         END AS dose_mg,
+        CASE WHEN NOT standing.episode_open THEN standing.draw_action END AS draw_action,
+        CASE WHEN NOT standing.episode_open THEN standing.draw_dose_mg END AS draw_dose_mg,
         greatest(standing.course_anc_on, standing.course_platelets_on) AS counted_on
     FROM standing
+    -- As on the worklist: what a recovery decided and nobody followed stands before a decision of the last draw.
+    JOIN (
+        SELECT
+            course,
+            draw_action IS NOT NULL AND NOT (
+                coalesce(not_restarted, false) OR coalesce(action = 'discontinue', false)
+                OR coalesce(action = 'reduce' AND dose_now_mg > decided_dose_mg, false)
+            ) AS by_draw
+        FROM standing
+    ) AS decided ON decided.course = standing.course
     LEFT JOIN (SELECT course, max(episode) AS episode FROM episodes GROUP BY course) AS last
         ON last.course = standing.course
 """
@@ -98,7 +110,8 @@ KNOWN_LATE = """
         courses.course, asked.day, CAST(stood.episode AS INTEGER) AS episode, CAST(stood.onset_on AS DATE) AS onset_on,
         CAST(stood.recovered_on AS DATE) AS recovered_on, CAST(stood.open AS BOOLEAN) AS open,
         CAST(stood.action AS TEXT) AS action, CAST(stood.dose_mg AS DOUBLE) AS dose_mg,
-        CAST(stood.certainty AS TEXT) AS certainty, CAST(stood.counted_on AS DATE) AS counted_on
+        CAST(stood.certainty AS TEXT) AS certainty, CAST(stood.counted_on AS DATE) AS counted_on,
+        CAST(stood.draw_action AS TEXT) AS draw_action, CAST(stood.draw_dose_mg AS DOUBLE) AS draw_dose_mg
     FROM stood_then AS stood
     JOIN asked ON asked.id = stood.id
     JOIN courses
@@ -115,9 +128,11 @@ EVENTS = """
         judged.measure, judged.patient_id, judged.drug, judged.protocol, judged.episode, patients.site,
         patients.clinician, judged.due_on, judged.happened_on, judged.days, judged.ending,
         reason_of(fixed, fixed_reason, ending, pending, doubt, days, unit) AS reason,
-        coalesce(judged.due_on, judged.happened_on) AS counted_on, judged.seen, judged.fixed, judged.fixed_reason,
+        coalesce(CASE WHEN judged.due_on < asked_for.after THEN judged.due_on END, judged.happened_on, judged.due_on)
+            AS counted_on, judged.seen, judged.fixed, judged.fixed_reason,
         judged.pending, judged.doubt
     FROM judged
+    CROSS JOIN asked_for
     LEFT JOIN patients ON patients.patient_id = judged.patient_id
 """
 

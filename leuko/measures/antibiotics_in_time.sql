@@ -20,28 +20,47 @@ fevers AS (
     QUALIFY coalesce(moment > lag(moment) OVER (PARTITION BY patient_id ORDER BY moment) + INTERVAL 24 HOURS, true)
 ),
 
+anc_found AS (
+    SELECT results.patient_id, results.collected_at, results.value, results.comparator, results.usable
+    FROM results
+    JOIN (SELECT DISTINCT patient_id FROM fevers) AS ill ON ill.patient_id = results.patient_id
+    CROSS JOIN asked_for
+    WHERE results.analyte = 'anc' AND results.reported_at < asked_for.after
+    QUALIFY row_number() OVER (
+        PARTITION BY results.patient_id, results.collected_at, results.specimen, results.derived
+        ORDER BY results.reported_at DESC, results.usable DESC, results.value
+    ) = 1
+),
+
 low_fevers AS (
-    SELECT fevers.patient_id, fevers.moment, min(counts.drawn_on) AS counted_on, bool_or(counts.value < limits.febrile_anc
-        AND counts.bound < 3) AS low
+    SELECT
+        fevers.patient_id, fevers.moment, min(anc_found.collected_at) AS counted_at,
+        bool_or(coalesce(meets(anc_found.value, anc_found.comparator, '<', limits.febrile_anc), false)) AS low
     FROM fevers
     CROSS JOIN limits
-    JOIN readers ON readers.patient_id = fevers.patient_id
-    LEFT JOIN counts
-        ON counts.person = readers.person AND counts.analyte = 'anc'
-        AND counts.collected_at BETWEEN fevers.moment - INTERVAL 48 HOURS AND fevers.moment + INTERVAL 48 HOURS
+    LEFT JOIN anc_found
+        ON anc_found.patient_id = fevers.patient_id AND anc_found.usable
+        AND anc_found.collected_at BETWEEN fevers.moment - INTERVAL 48 HOURS AND fevers.moment + INTERVAL 48 HOURS
     GROUP BY fevers.patient_id, fevers.moment
 ),
 
-treated AS (
-    SELECT
-        low_fevers.patient_id, low_fevers.moment, low_fevers.low, low_fevers.counted_on,
-        min(happenings.moment) FILTER (WHERE happenings.kind = 'triage') AS triage_at,
-        min(happenings.moment) FILTER (WHERE happenings.kind = 'antibiotics') AS antibiotics_at
+arrivals AS (
+    SELECT low_fevers.*, min(happenings.moment) AS triage_at
     FROM low_fevers
     LEFT JOIN happenings
-        ON happenings.patient_id = low_fevers.patient_id AND happenings.kind IN ('triage', 'antibiotics')
+        ON happenings.patient_id = low_fevers.patient_id AND happenings.kind = 'triage'
         AND happenings.moment BETWEEN low_fevers.moment - INTERVAL 24 HOURS AND low_fevers.moment + INTERVAL 48 HOURS
-    WHERE low_fevers.low OR low_fevers.counted_on IS NULL
+    WHERE low_fevers.low OR low_fevers.counted_at IS NULL
+    GROUP BY ALL
+),
+
+-- Antibiotics from before both the fever and the triage were given for something else.
+treated AS (
+    SELECT arrivals.*, min(happenings.moment) AS antibiotics_at
+    FROM arrivals
+    LEFT JOIN happenings
+        ON happenings.patient_id = arrivals.patient_id AND happenings.kind = 'antibiotics'
+        AND happenings.moment BETWEEN least(arrivals.moment, arrivals.triage_at) AND arrivals.moment + INTERVAL 48 HOURS
     GROUP BY ALL
 )
 
@@ -50,13 +69,16 @@ SELECT
     CAST(NULL AS INTEGER) AS episode, CAST(coalesce(triage_at, moment) AS DATE) AS due_on,
     CAST(antibiotics_at AS DATE) AS happened_on, date_diff('minute', triage_at, antibiotics_at) AS days,
     date_diff('minute', triage_at, (SELECT CAST(after AS TIMESTAMP) FROM asked_for)) AS seen,
-    CASE WHEN counted_on IS NULL OR triage_at IS NULL THEN 'cannot_tell' END AS fixed,
+    CASE WHEN counted_at IS NULL OR triage_at IS NULL THEN 'cannot_tell' END AS fixed,
     CASE
-        WHEN counted_on IS NULL THEN 'no ANC within 48 hours of the fever'
+        WHEN counted_at IS NULL THEN 'no ANC within 48 hours of the fever'
         WHEN triage_at IS NULL THEN 'no triage time was recorded'
     END AS fixed_reason,
     'not yet due' AS pending,
     CASE WHEN EXISTS (
-        SELECT 1 FROM set_aside WHERE set_aside.patient_id = treated.patient_id AND set_aside.kind = 'events'
+        SELECT 1 FROM set_aside
+        WHERE set_aside.patient_id = treated.patient_id AND set_aside.kind = 'events'
+            AND coalesce(set_aside.day, CAST(treated.moment AS DATE))
+                BETWEEN CAST(treated.moment AS DATE) - 1 AND CAST(treated.moment AS DATE) + 2
     ) THEN 'an event of this patient was set aside' END AS doubt
 FROM treated

@@ -31,6 +31,9 @@ SELECT
         ELSE 'not yet due'
     END AS pending,
     CASE WHEN EXISTS (
-        SELECT 1 FROM set_aside WHERE set_aside.patient_id = recorded.patient_id AND set_aside.kind = 'events'
+        SELECT 1 FROM set_aside
+        WHERE set_aside.patient_id = recorded.patient_id AND set_aside.kind = 'events'
+            AND coalesce(set_aside.day, recorded.onset_on)
+                BETWEEN recorded.onset_on AND coalesce(recorded.recovered_on, recorded.read_to)
     ) THEN 'an event of this patient was set aside' END AS doubt
 FROM recorded

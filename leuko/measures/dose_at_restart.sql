@@ -10,7 +10,8 @@ WITH decided AS (
     SELECT restarts.*, known.episode, known.recovered_on, known.action, known.dose_mg AS decided_mg, known.certainty
     FROM restarts
     JOIN known ON known.course = restarts.course AND known.day = restarts.restart_on
-    WHERE restarts.kind = 'held' AND NOT known.open AND known.recovered_on >= restarts.stop_on
+    WHERE restarts.kind = 'held'
+        AND ((NOT known.open AND known.recovered_on >= restarts.stop_on) OR (known.open AND known.action = 'reduce'))
 ),
 
 judged AS (

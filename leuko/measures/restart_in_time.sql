@@ -17,7 +17,7 @@ WITH recoveries AS (
         AND recommendations.place = 3 AND recommendations.action IN ('resume', 'reduce')
     JOIN pauses
         ON pauses.course = episode_days.course AND pauses.stop_on <= episode_days.recovered_on
-        AND (pauses.restart_on IS NULL OR pauses.restart_on > episode_days.recovered_on)
+        AND (pauses.restart_on IS NULL OR pauses.restart_on >= episode_days.recovered_on)
     LEFT JOIN states ON states.course = episode_days.course AND states.drawn_on > episode_days.recovered_on
     GROUP BY ALL
 ),
@@ -32,15 +32,21 @@ answered AS (
 SELECT
     course, patient_id, drug, protocol, episode, recovery_known_on AS due_on, answered_on AS happened_on,
     date_diff('day', recovery_known_on, answered_on) AS days, date_diff('day', recovery_known_on, seen_to) AS seen,
-    CASE WHEN kind <> 'held' THEN 'excluded' END AS fixed,
-    CASE WHEN kind = 'planned' THEN 'planned off-days' WHEN kind = 'other' THEN 'held for another reason: ' || reason END
-        AS fixed_reason,
+    CASE WHEN kind IN ('planned', 'other') THEN 'excluded' WHEN kind = 'unread' THEN 'cannot_tell' END AS fixed,
+    CASE kind
+        WHEN 'planned' THEN 'planned off-days'
+        WHEN 'other' THEN 'held for another reason: ' || reason
+        WHEN 'unread' THEN 'a dose row of this patient was set aside'
+    END AS fixed_reason,
     CASE
         WHEN short_again_on IS NOT NULL THEN 'the counts fell short again before the time ran out'
         WHEN over_on IS NOT NULL THEN 'the course was over before the time ran out'
         ELSE 'not yet due'
     END AS pending,
     CASE WHEN EXISTS (
-        SELECT 1 FROM set_aside WHERE set_aside.patient_id = answered.patient_id AND set_aside.kind = 'exposures'
+        SELECT 1 FROM set_aside
+        WHERE set_aside.patient_id = answered.patient_id AND set_aside.kind = 'exposures'
+            AND coalesce(set_aside.drug, answered.drug) = answered.drug
+            AND coalesce(set_aside.day, answered.recovered_on) BETWEEN answered.recovered_on AND answered.seen_to
     ) THEN 'a dose row of this patient was set aside' END AS doubt
 FROM answered

@@ -9,8 +9,10 @@
 WITH due AS (
     SELECT
         anc_days.course, courses.patient_id, courses.drug, courses.protocol, anc_days.drawn_on,
-        anc_days.drawn_on + anc_days.every_days AS due_on, anc_days.next_on, courses.read_to, courses.over_on
+        anc_days.drawn_on + anc_days.every_days AS due_on, anc_days.next_on, courses.read_to, courses.over_on,
+        CAST(limits.overdue_grace_days AS INTEGER) AS allowance
     FROM anc_days
+    CROSS JOIN limits
     JOIN courses ON courses.course = anc_days.course
     LEFT JOIN episode_days
         ON episode_days.course = anc_days.course AND anc_days.drawn_on >= episode_days.onset_on
@@ -27,13 +29,15 @@ off_drug AS (
 
 SELECT
     due.patient_id, due.drug, due.protocol, CAST(NULL AS INTEGER) AS episode, due.due_on, due.next_on AS happened_on,
-    date_diff('day', due.due_on, due.next_on) AS days, date_diff('day', due.due_on, due.read_to) - 1 AS seen,
+    date_diff('day', due.due_on, due.next_on) AS days, date_diff('day', due.due_on, due.read_to) AS seen,
     CASE WHEN off_drug.course IS NOT NULL THEN 'excluded' END AS fixed,
     CASE WHEN off_drug.course IS NOT NULL THEN 'not on the drug on the due day' END AS fixed_reason,
     CASE WHEN due.over_on IS NULL THEN 'not yet due' ELSE 'the course was over by then' END AS pending,
     CASE WHEN EXISTS (
-        SELECT 1 FROM set_aside WHERE set_aside.patient_id = due.patient_id AND set_aside.kind = 'labs'
-            AND coalesce(set_aside.day, due.due_on) BETWEEN due.drawn_on AND coalesce(due.next_on, due.read_to)
+        SELECT 1 FROM set_aside
+        WHERE set_aside.patient_id = due.patient_id AND set_aside.kind = 'labs'
+            AND set_aside.analyte IS DISTINCT FROM 'platelets'
+            AND coalesce(set_aside.day, due.due_on) BETWEEN due.drawn_on AND due.due_on + due.allowance
     ) THEN 'a result of this patient was set aside' END AS doubt
 FROM due
 LEFT JOIN off_drug ON off_drug.course = due.course AND off_drug.drawn_on = due.drawn_on

@@ -1,8 +1,8 @@
 -- title: Time to hold, from the report
--- population: onsets of episodes whose protocol says hold, while the drug was being given
--- exclusions: as for hold given; not held yet while the episode is open
+-- population: days on which the protocol began to say hold in an episode (mostly the onset), while the drug was being given
+-- exclusions: planned off-days; held for another reason; not held yet while the episode is open, or the course over
 -- numerator: the drug was stopped before recovery; the days are those from the report of the low count to the stop
--- grain: an onset
+-- grain: an episode
 -- grace: none
 -- unit: days
 -- standard: No published standard; median and 90th percentile are shown.

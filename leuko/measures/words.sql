@@ -14,5 +14,6 @@ CREATE OR REPLACE TEMP MACRO reason_of(fixed, fixed_reason, ending, pending, dou
         WHEN ending = 'excluded' THEN pending
         WHEN ending = 'cannot_tell' THEN doubt
         WHEN ending = 'not_met' AND days IS NULL THEN 'not done'
-        WHEN ending = 'not_met' THEN 'done ' || days || ' ' || unit || ' after it was due'
+        WHEN ending = 'not_met'
+            THEN 'done ' || days || ' ' || CASE days WHEN 1 THEN rtrim(unit, 's') ELSE unit END || ' after it was due'
     END;

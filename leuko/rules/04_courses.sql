@@ -89,7 +89,7 @@ SELECT
         THEN course_doses.last_dose_mg ELSE course_doses.dose_now_mg END AS dose_now_mg,
     course_doses.dose_unit, course_doses.last_dose_on, course_doses.last_dose_in_course_on,
     coalesce(restarts.schedule_from, course_doses.start_on) AS schedule_from,
-    course_doses.discontinued_on,
+    course_doses.discontinued_on, course_doses.gone_on,
     least(course_doses.discontinued_on, course_doses.gone_on) AS over_on,
     coalesce(least(course_doses.discontinued_on, course_doses.gone_on), $as_of) AS read_to
 FROM course_doses

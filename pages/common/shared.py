@@ -6,7 +6,7 @@ The vocabulary of the worklist (word, icon and tone of a status) comes with the 
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
 from textwrap import shorten
@@ -21,6 +21,7 @@ from pages.common import address
 
 DATABASE = "data/leuko.duckdb"
 NONE = "–"  # what stands where there is no value
+MARK = ("mark", "mark_words")  # names in the address: a day that a patient's figure marks, and the words beside it
 
 
 def only_within_dashboard() -> None:
@@ -89,6 +90,12 @@ def _plain(value: float) -> str:
     return exact.rstrip("0").rstrip(".") if "." in exact else exact
 
 
+def both(first: pd.Series, second: pd.Series) -> pd.Series:
+    """`first, second`, or the one that there is."""
+    first, second = first.astype("string"), second.astype("string")  # all None: no column of text by itself
+    return (first + ", " + second).fillna(first).fillna(second)
+
+
 def day(value: date | None) -> str:
     """`2 March 2026`; `–` where there is none."""
     return NONE if is_missing(value) else f"{value.day} {value:%B %Y}"
@@ -135,6 +142,21 @@ def is_day_of(text: str, about: About) -> bool:
 
 def days_in(said: list[str], about: About) -> Iterator[date]:
     return (date.fromisoformat(text) for text in said if is_day_of(text, about))
+
+
+def choice_picker(
+    name: str, label: str, words: dict[str, str], on_change: Callable[[], None] | None = None
+) -> tuple[str, ...] | None:
+    """A filter of several values, in the address under its own name; None where nothing is chosen: everything.
+
+    `words` are the values it offers, each as it is shown. What the address says beyond them is passed over.
+    """
+    address.take(name, lambda said: [value for value in words if value in said])
+    # Set anew: where another page has a filter of this name, this one would not take its value over.
+    st.session_state[name] = [value for value in st.session_state[name] if value in words]
+    chosen = st.multiselect(label, list(words), format_func=words.get, key=name, placeholder="All", on_change=on_change)
+    address.put(name, chosen)
+    return tuple(chosen) or None
 
 
 def day_picker(store: Store) -> date:
@@ -194,6 +216,16 @@ def draw_reported_later(path: str, sites: tuple[str, ...] | None, as_of: date, w
             f":material/schedule: {counted(results, 'result')}{whose} collected by this day {verbs[0]} reported "
             f"later and {verbs[1]} not read here."
         )
+
+
+def open_patient(patient_id: str, mark: tuple[date, str] | None = None) -> None:
+    """Go to the patient's page; the day and the filters go along in the address, for the way back.
+
+    `mark`: a day that the figure there marks, and the words beside it. What was marked for another patient is left.
+    """
+    marked = {} if mark is None else {"mark": mark[0].isoformat(), "mark_words": mark[1]}
+    along = {name: said for name, said in address.whole().items() if name not in MARK}
+    st.switch_page("pages/patient.py", query_params={**along, "patient": patient_id, **marked})
 
 
 def draw_rejected(rows: pd.DataFrame) -> None:

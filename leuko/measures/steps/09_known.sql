@@ -32,18 +32,24 @@ last_said AS (
 last_counts_known AS (
     SELECT prompt.course, prompt.day, max(counts.drawn_on) AS counted_on
     FROM prompt
-    JOIN counts ON counts.course = prompt.course AND counts.drawn_on <= prompt.day
+    JOIN (
+        SELECT course, drawn_on FROM counts WHERE short IS NOT NULL
+        UNION
+        SELECT course, drawn_on FROM anc_days WHERE counted
+    ) AS counts ON counts.course = prompt.course AND counts.drawn_on <= prompt.day
     GROUP BY prompt.course, prompt.day
 )
 
 SELECT
     prompt.course, prompt.day, last_episodes.episode, last_episodes.onset_on, last_episodes.recovered_on,
     coalesce(last_episodes.onset_on IS NOT NULL AND last_episodes.recovered_on IS NULL, false) AS open,
-    last_said.action, last_said.dose_mg, last_said.certainty, last_counts_known.counted_on
+    last_said.action, last_said.dose_mg, last_said.certainty, last_counts_known.counted_on,
+    CAST(NULL AS TEXT) AS draw_action, CAST(NULL AS DOUBLE) AS draw_dose_mg
 FROM prompt
 LEFT JOIN last_episodes ON last_episodes.course = prompt.course AND last_episodes.day = prompt.day
 LEFT JOIN last_said ON last_said.course = prompt.course AND last_said.day = prompt.day
 LEFT JOIN last_counts_known ON last_counts_known.course = prompt.course AND last_counts_known.day = prompt.day
 UNION ALL
-SELECT course, day, episode, onset_on, recovered_on, open, action, dose_mg, certainty, counted_on
+SELECT course, day, episode, onset_on, recovered_on, open, action, dose_mg, certainty, counted_on, draw_action,
+    draw_dose_mg
 FROM known_late

@@ -1,5 +1,6 @@
 -- The ANC of every day of every course, the lowest of the day, with the interval to the next count by the protocol's
--- schedule (empty where it gives none) and the next day with an ANC.
+-- schedule (empty where it gives none) and the next day with an ANC. A course that begins without one has a row of its
+-- first day, from which its first count is due.
 WITH latest AS (
     SELECT counts.course, counts.drawn_on, counts.value, counts.bound
     FROM counts
@@ -30,17 +31,41 @@ days AS (
     GROUP BY readings.course, CAST(results.collected_at AS DATE)
 ),
 
+with_first_days AS (
+    SELECT course, drawn_on, value, sign, true AS counted FROM days
+    UNION ALL
+    SELECT courses.course, courses.start_on, NULL, '', false
+    FROM courses
+    LEFT JOIN days ON days.course = courses.course AND days.drawn_on = courses.start_on
+    WHERE days.course IS NULL
+),
+
+-- Gaps without a dose that start the days of the schedule again.
+gaps AS (
+    SELECT runs.course, max(runs.to_on) + 1 AS restart_on
+    FROM runs
+    JOIN courses ON courses.course = runs.course
+    JOIN protocols ON protocols.protocol = courses.protocol
+    WHERE runs.dose_mg = 0 AND protocols.schedule_restarts_after_days IS NOT NULL
+    GROUP BY runs.course, runs.run, protocols.schedule_restarts_after_days
+    HAVING date_diff('day', min(runs.from_on), max(runs.to_on)) + 1 >= protocols.schedule_restarts_after_days
+),
+
+schedule_starts AS (
+    SELECT days.course, days.drawn_on, max(gaps.restart_on) AS schedule_from
+    FROM with_first_days AS days
+    JOIN gaps ON gaps.course = days.course AND gaps.restart_on <= days.drawn_on
+    GROUP BY days.course, days.drawn_on
+),
+
 dated AS (
     SELECT
-        days.course, courses.protocol, days.drawn_on, days.value, days.sign,
+        days.counted, days.course, courses.protocol, days.drawn_on, days.value, days.sign,
         lead(days.drawn_on) OVER (PARTITION BY days.course ORDER BY days.drawn_on) AS next_on,
-        date_diff(
-            'day',
-            CASE WHEN days.drawn_on >= courses.schedule_from THEN courses.schedule_from ELSE courses.start_on END,
-            days.drawn_on
-        ) AS schedule_day
-    FROM days
+        date_diff('day', coalesce(schedule_starts.schedule_from, courses.start_on), days.drawn_on) AS schedule_day
+    FROM with_first_days AS days
     JOIN courses ON courses.course = days.course
+    LEFT JOIN schedule_starts ON schedule_starts.course = days.course AND schedule_starts.drawn_on = days.drawn_on
 ),
 
 looking_back AS (
@@ -104,7 +129,7 @@ lines_by_count AS (
 
 chosen AS (
     SELECT
-        dated.course, dated.protocol, dated.drawn_on, dated.next_on,
+        dated.course, dated.protocol, dated.drawn_on, dated.next_on, dated.counted,
         least(lines_by_count.line, plain_lines.line) AS line
     FROM dated
     LEFT JOIN last_days ON last_days.protocol = dated.protocol
@@ -114,6 +139,6 @@ chosen AS (
     LEFT JOIN lines_by_count ON lines_by_count.course = dated.course AND lines_by_count.drawn_on = dated.drawn_on
 )
 
-SELECT chosen.course, chosen.drawn_on, chosen.next_on, monitoring.every_days
+SELECT chosen.course, chosen.drawn_on, chosen.next_on, chosen.counted, monitoring.every_days
 FROM chosen
 LEFT JOIN monitoring ON monitoring.protocol = chosen.protocol AND monitoring.line = chosen.line
