@@ -32,7 +32,8 @@ SELECT
     CASE WHEN time < 3 THEN 100.0 ELSE 80.0 END AS dose_mg, 'mg' AS dose_unit,
     DATE '2023-01-01' + CAST(hash(patient, 9) % 300 + time * 100 AS INT) AS start_on,
     CASE WHEN time < 4 THEN
-        DATE '2023-01-01' + CAST(hash(patient, 9) % 300 + time * 100 + 80 + hash(patient, time) % 15 AS INT) END AS end_on,
+        DATE '2023-01-01' + CAST(hash(patient, 9) % 300 + time * 100 + 80 + hash(patient, time) % 15 AS INT)
+    END AS end_on,
     CAST(NULL AS TEXT) AS end_reason, 'simulated' AS source
 FROM range({patients}) AS p (patient), range(5) AS t (time)
 """

@@ -81,6 +81,8 @@ class Extract:
         self.as_of = view.as_of
         self.sites = view.sites
         self.settings = settings
+        self.loaded_at = view.store.loaded_at
+        self.waiting = view.store.settings_waiting
         self.scope = scope
         self._cursor = cursor
 
@@ -144,7 +146,8 @@ class Extract:
         return {
             "Data": self.about.title or "no title",
             "As known on": day_in_words(self.as_of),
-            "Load": f"number {self.about.number:,}, evaluated for {day_in_words(self.about.as_of)}",
+            "Load": f"number {self.about.number:,}, of {self.loaded_at:%Y-%m-%d %H:%M} UTC, "
+            f"evaluated for {day_in_words(self.about.as_of)}",
             "Counted": self.scope_in_words,
             "Protocols": f"version {self.about.protocols_version}",
             "Software": f"leuko {software_version()}",

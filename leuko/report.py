@@ -282,6 +282,8 @@ def settings(found: Extract) -> str:
     ]
     changed = sum(each.changed for each in found.settings.values())
     said = f"{changed:,} of {counted(len(found.settings), 'setting')} changed from the default."
+    if found.waiting:
+        said += f" Changed in settings.toml since the load, and in force from the next one: {', '.join(found.waiting)}."
     return f'<section class="page"><h2>Settings in force</h2><p>{said}</p>{table("Settings", columns, body)}</section>'
 
 

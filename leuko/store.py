@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -100,7 +100,11 @@ class Patient:
 
 
 class Store:
-    """One published file. `path` is the real file behind the name: key every cache by it."""
+    """One published file. `path` is the real file behind the name: key every cache by it.
+
+    `loaded_at`: when it was written (UTC). `settings`: those its audit events can be read with; `settings_waiting`: the
+    names of those that a file changed since, and that wait for the next load.
+    """
 
     def __init__(self, path: str | os.PathLike):
         self.path = os.path.realpath(path)
@@ -111,6 +115,7 @@ class Store:
             except SettingsError as refused:
                 raise StoreError(str(refused)) from refused
             self.settings, self.settings_waiting = audit.settings_in_force(cursor, written)
+        self.loaded_at = datetime.fromtimestamp(os.path.getmtime(self.path), UTC)
         self._replays: OrderedDict[date, duckdb.DuckDBPyConnection] = OrderedDict()
         self._lock = threading.Lock()
 

@@ -195,7 +195,7 @@ def was(how_many: int) -> str:
 # Settings and files
 
 
-def draw_settings(settings: dict[str, Setting], values: dict[str, int]) -> None:
+def draw_settings(settings: dict[str, Setting], values: dict[str, int], waiting: tuple[str, ...]) -> None:
     """Every setting with its default and source; those that only judge can be changed here, for this page."""
     changed = [
         f"{name} {values[name]:,} instead of {settings[name].default:,}"
@@ -232,6 +232,10 @@ def draw_settings(settings: dict[str, Setting], values: dict[str, int]) -> None:
             for name, setting in settings.items()
         ]
         st.html(table(rows, ("In force", "Default")))
+        if waiting:
+            st.caption(
+                f"Changed in settings.toml since the load, and in force from the next one: {', '.join(waiting)}."
+            )
 
 
 def draw_downloads(asked: Asked, together: pd.DataFrame) -> None:
@@ -296,7 +300,7 @@ def main() -> None:
         shared.draw_reported_later(*source, as_of)
     if unknown:
         st.caption(f"Not known here and ignored: {shared.plain(', '.join(unknown))}")
-    draw_settings(store.settings, values)
+    draw_settings(store.settings, values, store.settings_waiting)
     if not together["population"].any():
         draw_nothing(narrowed, scope)
         return

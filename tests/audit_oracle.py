@@ -342,8 +342,8 @@ class Reading:
             return "met"
         if at_draw is not None and at_draw.action == "review":
             return "cannot_tell"
-        # A course that was over the day before read no more counts then; those of the day itself were known.
-        counted = course.draws or any(draw.day == day for draw in self.course.draws)
+        # A course that was over the day before read no count of the day itself, but it was known.
+        counted = oracle.draws_of(oracle.standing_results(self.story.labs, day), self.course.start, day)
         return "not_met" if counted else "cannot_tell"
 
     def follow_up_count(self):

@@ -144,7 +144,7 @@ def test_it_says_what_was_read_and_by_what(page, store):
     assert "It supports clinical judgement and never replaces it." in page.text
     assert "Simulated data." in page.text
     assert f"As known on {about.as_of.day} {about.as_of:%B %Y}" in page.text
-    assert f"number {about.number}, evaluated for" in page.text
+    assert f"number {about.number}, of {store.loaded_at:%Y-%m-%d %H:%M} UTC, evaluated for" in page.text
     assert f"version {about.protocols_version}" in page.text
     assert f"leuko {software_version()}" in page.text
 
@@ -350,7 +350,7 @@ def test_the_same_audit_gives_the_same_report(html, store):
 
 def test_a_database_without_any_event_has_a_report_too(tmp_path):
     (tmp_path / "labs.csv").write_text("patient_id,analyte,value,unit,collected_at\nA,wbc,2,K/uL,2024-01-02\n")
-    (tmp_path / "exposures.csv").write_text("patient_id,drug,dose_mg,start_on\nA,dasatinib,100,2024-01-01\n")
+    (tmp_path / "exposures.csv").write_text("patient_id,drug,dose_mg,start_on\nA,mercaptopurine,50,2024-01-01\n")
     load_csv(tmp_path / "one.duckdb", labs=tmp_path / "labs.csv", exposures=tmp_path / "exposures.csv")
     opened = Store(tmp_path / "one.duckdb")
     page = Page(written(opened))
@@ -451,3 +451,15 @@ def test_a_heading_is_never_more_than_one_level_below_the_one_before(html):
     levels = [int(level) for level in re.findall(r"<h([1-6])", html)]
     assert levels[0] == 1
     assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+def test_a_window_changed_since_the_load_waits_for_the_next_one_and_the_report_says_so(tmp_path):
+    file = hostile.database(tmp_path)
+    (tmp_path / "settings.toml").write_text("follow_up_every_days = 21\nhold_grace_days = 2\n", encoding="utf-8")
+    store = Store(file)
+    assert store.settings["follow_up_every_days"].value == 7  # the events were made with it
+    assert store.settings["hold_grace_days"].value == 2  # judged at once
+    assert store.settings_waiting == ("follow_up_every_days",)
+    said = Page(written(store)).text
+    assert "Changed in settings.toml since the load, and in force from the next one: follow_up_every_days." in said
+    store.close()

@@ -39,8 +39,8 @@ TEXTS = {name: (FOLDER / f"{name}.sql").read_text(encoding="utf-8") for name in 
 # What the measures read of the rule's own steps, beside its answers.
 READ = ("results", "courses", "readers", "readings", "counts", "states", "causes", "doses")
 
-# The input of every patient as it was on the day of an action, under an id that holds both. The doses are those up to the
-# day before: the action itself is what is judged.
+# The input of every patient as it was on the day of an action, under an id that holds both. The doses are those up to
+# the day before: the action itself is what is judged.
 THEN = {
     "labs": (
         """patient_id TEXT, analyte TEXT, value DOUBLE, comparator TEXT, collected_at TIMESTAMP,
