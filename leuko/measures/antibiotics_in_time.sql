@@ -65,7 +65,7 @@ treated AS (
 )
 
 SELECT
-    CAST(NULL AS INTEGER) AS course, patient_id, CAST(NULL AS TEXT) AS drug, CAST(NULL AS TEXT) AS protocol,
+    patient_id, CAST(NULL AS TEXT) AS drug, CAST(NULL AS TEXT) AS protocol,
     CAST(NULL AS INTEGER) AS episode, CAST(coalesce(triage_at, moment) AS DATE) AS due_on,
     CAST(antibiotics_at AS DATE) AS happened_on, date_diff('minute', triage_at, antibiotics_at) AS days,
     date_diff('minute', triage_at, (SELECT CAST(after AS TIMESTAMP) FROM asked_for)) AS seen,

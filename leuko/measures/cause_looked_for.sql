@@ -21,7 +21,7 @@ WITH recorded AS (
 )
 
 SELECT
-    course, patient_id, drug, protocol, episode, onset_known_on AS due_on, recorded_on AS happened_on,
+    patient_id, drug, protocol, episode, onset_known_on AS due_on, recorded_on AS happened_on,
     date_diff('day', onset_known_on, recorded_on) AS days,
     date_diff('day', onset_known_on, least(coalesce(recovery_known_on, read_to), read_to)) AS seen,
     CAST(NULL AS TEXT) AS fixed, CAST(NULL AS TEXT) AS fixed_reason,

@@ -29,7 +29,7 @@ judged AS (
 )
 
 SELECT
-    course, patient_id, drug, protocol, episode, recovered_on AS due_on, restart_on AS happened_on,
+    patient_id, drug, protocol, episode, recovered_on AS due_on, restart_on AS happened_on,
     date_diff('day', recovered_on, restart_on) AS days, CAST(NULL AS BIGINT) AS seen,
     CASE found WHEN 'no dose' THEN 'excluded' WHEN 'sparse' THEN 'cannot_tell' WHEN 'higher' THEN 'not_met' ELSE 'met' END
         AS fixed,

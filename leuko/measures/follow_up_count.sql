@@ -29,7 +29,7 @@ due AS (
 )
 
 SELECT
-    course, patient_id, drug, protocol, episode, due_on, next_on AS happened_on, date_diff('day', due_on, next_on) AS days,
+    patient_id, drug, protocol, episode, due_on, next_on AS happened_on, date_diff('day', due_on, next_on) AS days,
     date_diff('day', due_on, read_to) AS seen, CAST(NULL AS TEXT) AS fixed, CAST(NULL AS TEXT) AS fixed_reason,
     CASE WHEN over_on IS NULL THEN 'not yet due' ELSE 'the course was over by then' END AS pending,
     CASE WHEN EXISTS (

@@ -35,7 +35,7 @@ stopped AS (
 )
 
 SELECT
-    stopped.course, stopped.patient_id, stopped.drug, stopped.protocol, stopped.episode, stopped.due_on,
+    stopped.patient_id, stopped.drug, stopped.protocol, stopped.episode, stopped.due_on,
     stopped.stop_on AS happened_on, date_diff('day', stopped.due_on, stopped.stop_on) AS days,
     date_diff('day', stopped.due_on, least(coalesce(stopped.recovery_known_on, stopped.read_to), stopped.read_to)) AS seen,
     CASE

@@ -34,7 +34,7 @@ WITH judged AS (
 )
 
 SELECT
-    course, patient_id, drug, protocol, episode, recovered_on AS due_on, restart_on AS happened_on,
+    patient_id, drug, protocol, episode, recovered_on AS due_on, restart_on AS happened_on,
     date_diff('day', recovered_on, restart_on) AS days, CAST(NULL AS BIGINT) AS seen,
     CASE
         WHEN found IN ('planned', 'other', 'no episode') THEN 'excluded'

@@ -30,7 +30,7 @@ answered AS (
 )
 
 SELECT
-    course, patient_id, drug, protocol, episode, recovery_known_on AS due_on, answered_on AS happened_on,
+    patient_id, drug, protocol, episode, recovery_known_on AS due_on, answered_on AS happened_on,
     date_diff('day', recovery_known_on, answered_on) AS days, date_diff('day', recovery_known_on, seen_to) AS seen,
     CASE WHEN kind IN ('planned', 'other') THEN 'excluded' WHEN kind = 'unread' THEN 'cannot_tell' END AS fixed,
     CASE kind

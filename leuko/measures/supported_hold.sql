@@ -45,7 +45,7 @@ judged AS (
 )
 
 SELECT
-    course, patient_id, drug, protocol, CASE WHEN found IN ('low', 'decided') THEN episode END AS episode,
+    patient_id, drug, protocol, CASE WHEN found IN ('low', 'decided') THEN episode END AS episode,
     CASE WHEN found = 'low' THEN onset_on END AS due_on, day AS happened_on,
     CASE WHEN found = 'low' THEN date_diff('day', onset_on, day) END AS days, CAST(NULL AS BIGINT) AS seen,
     CASE
