@@ -14,7 +14,7 @@ import duckdb
 import pandas
 
 from leuko import rules
-from leuko.facts import read_rows
+from leuko.facts import write_facts, write_rows
 from leuko.protocols.tables import copy_tables
 from leuko.settings import Setting
 
@@ -34,6 +34,8 @@ NAMES = (
     "cause_looked_for",
     "antibiotics_in_time",
 )
+# What a run writes beside its steps, dropped at its end.
+ASIDE = ("known_late", "asked", "asked_for", "settings", "hold_reasons", "limits", "statuses")
 READ_AGAIN = ("hold_given", "time_to_hold")
 TEXTS = {name: (FOLDER / f"{name}.sql").read_text(encoding="utf-8") for name in NAMES}
 # What the measures read of the rule's own steps, beside its answers.
@@ -185,7 +187,7 @@ def run(
         for name in NAMES
     )
     con.execute(EVENTS.format(kind="TEMP TABLE" if temporary else "TABLE", measured=measured))
-    for name in (*reversed(NAMES), *STEPS, "known_late", "asked", "asked_for", "settings", "hold_reasons", "limits"):
+    for name in (*reversed(NAMES), *STEPS, *ASIDE):
         con.execute(f"DROP {kind_of(name)} temp.{name}")
 
 
@@ -200,17 +202,11 @@ def kind_of(name: str) -> str:
 
 
 def write_settings(con: duckdb.DuckDBPyConnection, settings: dict[str, Setting]) -> None:
-    """The settings and limits as one row of columns each, and the words that mean a hold."""
-    for table, values in (
-        ("settings", {name: setting.value for name, setting in settings.items()}),
-        ("limits", {row["name"]: row["value"] for row in read_rows("limits")}),
-    ):
-        columns = ", ".join(f"{value} AS {name}" for name, value in values.items())
-        con.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT {columns}")
-    words = pandas.DataFrame({"word": [row["word"] for row in read_rows("hold_reasons")]})
-    con.register("words_of_holds", words)
-    con.execute("CREATE OR REPLACE TEMP TABLE hold_reasons AS SELECT CAST(word AS TEXT) AS word FROM words_of_holds")
-    con.unregister("words_of_holds")
+    """The settings as one row of columns, beside the rule's own facts and the words that mean a hold."""
+    columns = ", ".join(f"{setting.value} AS {name}" for name, setting in settings.items())
+    con.execute(f"CREATE OR REPLACE TEMP TABLE settings AS SELECT {columns}")
+    write_facts(con)
+    write_rows(con, "TEMP TABLE", "hold_reasons", "word TEXT, source TEXT")
 
 
 def evaluate_then(con: duckdb.DuckDBPyConnection, as_of: date) -> None:

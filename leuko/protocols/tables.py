@@ -21,20 +21,20 @@ def write_tables(
     protocols = tuple(protocols)
     database = "temp" if temp else con.execute("SELECT current_database()").fetchone()[0]
     for name, (columns, rows_of) in TABLES.items():
-        table = f'"{database}".main.{name}'
-        con.execute(f"CREATE OR REPLACE {'TEMP ' if temp else ''}TABLE {table} ({columns})")
         rows = [(protocol.id, *row) for protocol in protocols for row in rows_of(protocol)]
-        if rows:
-            con.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
+        write_table(con, "TEMP TABLE" if temp else "TABLE", f'"{database}".main.{name}', columns, rows)
 
 
 def copy_tables(source: duckdb.DuckDBPyConnection, target: duckdb.DuckDBPyConnection) -> None:
     """Write the protocol tables that `source` sees into `target`, as they are."""
     for name, (columns, _) in TABLES.items():
-        target.execute(f"CREATE TABLE {name} ({columns})")
-        rows = source.execute(f"FROM {name}").fetchall()
-        if rows:
-            target.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(rows[0]))})", rows)
+        write_table(target, "TABLE", name, columns, source.execute(f"FROM {name}").fetchall())
+
+
+def write_table(con: duckdb.DuckDBPyConnection, kind: str, table: str, columns: str, rows: list[Row]) -> None:
+    con.execute(f"CREATE OR REPLACE {kind} {table} ({columns})")
+    if rows:
+        con.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
 
 
 def protocol_rows(protocol: Protocol) -> Iterator[Row]:
