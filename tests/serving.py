@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from streamlit.testing.v1 import AppTest
+
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 
@@ -71,6 +73,14 @@ def is_healthy(url: str) -> bool:
             return answer.status == 200
     except OSError:  # refused, or no answer yet
         return False
+
+
+def app_at(page: str, address: dict[str, str], timeout: int = 30) -> AppTest:
+    """A page of the dashboard at this address, not yet run."""
+    app = AppTest.from_file(ROOT / page, default_timeout=timeout)
+    for name, value in address.items():
+        app.query_params[name] = value
+    return app
 
 
 def stop(process: subprocess.Popen) -> None:

@@ -32,7 +32,7 @@ from leuko.store import Store
 from pages.common import files
 from pages.common.cards import CARDS
 from pages.common.measure import Asked, graces_around
-from tests.serving import ROOT
+from tests.serving import ROOT, app_at
 
 ENDINGS = ("met", "not_met", "excluded", "cannot_tell")
 HELD = {f"P{number:02d}": "2026-02-02" for number in (1, 2, 3, 4, 5, 6, 11)} | {
@@ -86,9 +86,7 @@ def open_page(database, monkeypatch):
     monkeypatch.setenv("LEUKO_DB", str(database))
 
     def run(**address) -> AppTest:
-        app = AppTest.from_file(ROOT / "dashboard.py", default_timeout=60)
-        for name, value in address.items():
-            app.query_params[name] = value
+        app = app_at("dashboard.py", address, timeout=60)
         app.switch_page("pages/adherence.py").run()
         assert not app.exception
         return app

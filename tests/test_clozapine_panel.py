@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from leuko.publish import load_csv
 from leuko.store import Filters, Store
-from tests.serving import ROOT
+from tests.serving import app_at
 
 BEN = "benign ethnic neutropenia, Duffy-null (US label)"
 LABS = """patient_id,analyte,value,unit,collected_at
@@ -62,9 +62,7 @@ def open_page(database, monkeypatch):
     monkeypatch.setenv("LEUKO_DB", str(database))
 
     def run(page="dashboard.py", **address) -> AppTest:
-        app = AppTest.from_file(ROOT / page, default_timeout=30)
-        for name, value in address.items():
-            app.query_params[name] = value
+        app = app_at(page, address)
         app.run()
         assert not app.exception
         return app

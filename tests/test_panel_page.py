@@ -11,7 +11,7 @@ from leuko.facts import read_rows
 from leuko.publish import load_csv
 from leuko.store import Filters, Store
 from pages.common import shared
-from tests.serving import ROOT
+from tests.serving import ROOT, app_at
 
 LABS = """patient_id,analyte,value,unit,comparator,collected_at,status
 P1,anc,3200,cells/uL,,2026-02-20T08:00,final
@@ -57,9 +57,7 @@ def open_panel(database, monkeypatch):
     monkeypatch.setenv("LEUKO_DB", str(database))
 
     def run(**address) -> AppTest:
-        app = AppTest.from_file(ROOT / "dashboard.py", default_timeout=30)
-        for name, value in address.items():
-            app.query_params[name] = value
+        app = app_at("dashboard.py", address)
         app.run()
         assert not app.exception
         return app

@@ -2,14 +2,14 @@
 
 import json
 from datetime import date
-from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from leuko.publish import load_csv
+from tests.serving import app_at
 
-PAGE = Path(__file__).parent.parent / "pages" / "patient.py"
+PAGE = "pages/patient.py"
 LABS = """patient_id,analyte,value,unit,comparator,collected_at,reported_at,status
 P1,anc,3.2,10*9/L,,2026-01-05T08:00,,final
 P1,anc,0.43,10*9/L,,2026-02-02T08:00,,final
@@ -56,9 +56,7 @@ def draw(database, monkeypatch):
     monkeypatch.setenv("LEUKO_DB", str(database))
 
     def run(**address) -> AppTest:
-        app = AppTest.from_file(PAGE, default_timeout=30)
-        for name, value in address.items():
-            app.query_params[name] = value
+        app = app_at(PAGE, address)
         app.run()
         assert not app.exception
         return app
