@@ -4,7 +4,7 @@ WITH marked AS (
         checks.course, checks.episode, checks.clause, checks.clock, checks.fact, checks.holds,
         CASE WHEN checks.fact = 'cause' THEN checks.word
             ELSE threshold_words(checks.operator, checks.number) END AS condition,
-        coalesce(checks.comparator || number_words(checks.found),
+        coalesce(checks.comparator || number_words(checks.found) || derived_words(checks.derived),
             CASE WHEN checks.fact = 'cause' THEN checks.found_word END) AS found
     FROM checks
 )

@@ -13,7 +13,7 @@ SELECT
     ) || ': ' || worklist.why AS to_do,
     worklist.why, worklist.mismatch, worklist.dose_mg, worklist.dose_now_mg, worklist.dose_unit,
     worklist.first_dose_mg, worklist.starting_dose_mg,
-    worklist.last_anc, worklist.last_anc_comparator, worklist.last_anc_on,
+    worklist.last_anc, worklist.last_anc_comparator, worklist.last_anc_derived, worklist.last_anc_on,
     worklist.since, worklist.next_lab_due_on, worklist.certainty, worklist.course
 FROM worklist
 JOIN statuses ON statuses.status = worklist.status

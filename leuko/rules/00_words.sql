@@ -4,6 +4,8 @@ CREATE OR REPLACE TEMP MACRO number_words(number) AS
     || CASE WHEN number = floor(number) THEN '' ELSE '.' || split_part(CAST(number AS VARCHAR), '.', 2) END;
 CREATE OR REPLACE TEMP MACRO bound_sign(bound) AS CASE bound WHEN 1 THEN '<' WHEN 3 THEN '>' ELSE '' END;
 CREATE OR REPLACE TEMP MACRO count_words(number, bound) AS bound_sign(bound) || number_words(number);
+CREATE OR REPLACE TEMP MACRO derived_words(derived) AS CASE WHEN derived THEN ' (derived)' ELSE '' END;
+CREATE OR REPLACE TEMP MACRO found_words(found) AS count_words(found.value, found.bound) || derived_words(found.derived);
 CREATE OR REPLACE TEMP MACRO day_words(day) AS strftime(day, '%-d %B %Y');
 CREATE OR REPLACE TEMP MACRO threshold_words(operator, number) AS
     CASE operator

@@ -13,7 +13,7 @@ WITH watched AS (
 ordered AS (
     SELECT
         counts.course, watched.anc_alone, counts.analyte, counts.drawn_on, counts.low, counts.short,
-        counts.value, counts.bound,
+        counts.value, counts.bound, counts.derived,
         counts.short OR watched.reads_every_draw OR coalesce(lag(counts.short) OVER timeline, true) AS kept,
         coalesce(lag(counts.drawn_on) OVER timeline = counts.drawn_on, false)
             OR coalesce(lead(counts.drawn_on) OVER timeline = counts.drawn_on, false) AS several
@@ -28,7 +28,9 @@ days_with_several AS (
 ),
 
 latest_versions AS (
-    SELECT counts.course, counts.analyte, counts.drawn_on, counts.low, counts.short, counts.value, counts.bound
+    SELECT
+        counts.course, counts.analyte, counts.drawn_on, counts.low, counts.short, counts.value, counts.bound,
+        counts.derived
     FROM counts
     JOIN days_with_several
         ON days_with_several.course = counts.course
@@ -46,17 +48,17 @@ days AS (
         bool_or(low) FILTER (WHERE analyte = 'anc') AS anc_low,
         bool_or(short) FILTER (WHERE analyte = 'anc') AS anc_short,
         bool_or(short AND bound <> 1) FILTER (WHERE analyte = 'anc') AS anc_plainly_short,
-        min({'value': value, 'bound': bound}) FILTER (WHERE analyte = 'anc') AS anc_found,
+        min({'value': value, 'bound': bound, 'derived': derived}) FILTER (WHERE analyte = 'anc') AS anc_found,
         bool_or(low) FILTER (WHERE analyte = 'platelets') AS platelets_low,
         bool_or(short) FILTER (WHERE analyte = 'platelets') AS platelets_short,
         bool_or(short AND bound <> 1) FILTER (WHERE analyte = 'platelets') AS platelets_plainly_short,
-        min({'value': value, 'bound': bound}) FILTER (WHERE analyte = 'platelets') AS platelets_found
+        min({'value': value, 'bound': bound, 'derived': derived}) FILTER (WHERE analyte = 'platelets') AS platelets_found
     FROM (
-        SELECT course, analyte, drawn_on, low, short, value, bound
+        SELECT course, analyte, drawn_on, low, short, value, bound, derived
         FROM ordered
         WHERE kept AND NOT several AND NOT anc_alone
         UNION ALL
-        SELECT course, analyte, drawn_on, low, short, value, bound FROM latest_versions
+        SELECT course, analyte, drawn_on, low, short, value, bound, derived FROM latest_versions
     ) AS results
     GROUP BY course, drawn_on
 ),
@@ -73,8 +75,8 @@ carried AS (
     UNION ALL
     -- With ANC alone, a day's only result is the draw, and there is nothing to carry.
     SELECT
-        course, drawn_on, low, short, short AND bound <> 1, {'value': value, 'bound': bound}, NULL, NULL, NULL, NULL,
-        low, short, NULL, NULL
+        course, drawn_on, low, short, short AND bound <> 1, {'value': value, 'bound': bound, 'derived': derived},
+        NULL, NULL, NULL, NULL, low, short, NULL, NULL
     FROM ordered
     WHERE kept AND NOT several AND anc_alone
 )

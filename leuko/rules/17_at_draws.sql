@@ -152,7 +152,7 @@ decided AS (
 band_words AS (
     SELECT
         course, drawn_on, line,
-        CASE analyte WHEN 'anc' THEN 'ANC ' ELSE 'platelets ' END || count_words(min(found).value, min(found).bound)
+        CASE analyte WHEN 'anc' THEN 'ANC ' ELSE 'platelets ' END || found_words(min(found))
         || ' on ' || day_words(min(counted_on)) || CASE analyte WHEN 'anc' THEN ' is ' ELSE ' are ' END
         || string_agg(threshold_words(operator, number), ' and ' ORDER BY number) AS words,
         analyte

@@ -29,7 +29,7 @@ not_plain AS (
 results AS (
     SELECT
         not_plain.course, not_plain.episode, counts.analyte,
-        {'value': counts.value, 'bound': counts.bound} AS found
+        {'value': counts.value, 'bound': counts.bound, 'derived': counts.derived} AS found
     FROM counts
     JOIN not_plain
         ON not_plain.course = counts.course AND not_plain.analyte = counts.analyte
@@ -102,8 +102,9 @@ SELECT
         THEN date_diff('day', spans.onset_on, spans.last_short_on) + 1 END AS days_to_recovery_shortest,
     bound_sign(lowest.anc_nadir.bound) AS anc_nadir_comparator,
     bound_sign(lowest.platelets_nadir.bound) AS platelets_nadir_comparator,
-    count_words(spans.onset_anc.value, spans.onset_anc.bound) AS onset_anc,
-    count_words(spans.onset_platelets.value, spans.onset_platelets.bound) AS onset_platelets,
+    coalesce(lowest.anc_nadir.derived, false) AS anc_nadir_derived,
+    found_words(spans.onset_anc) AS onset_anc,
+    found_words(spans.onset_platelets) AS onset_platelets,
     spans.course
 FROM spans
 JOIN courses ON courses.course = spans.course

@@ -4,12 +4,12 @@
 WITH clocks AS (
     SELECT
         course, protocol, episode, 'observed' AS clock, days_to_recovery, days_below,
-        anc_nadir, anc_nadir_comparator, platelets_nadir, platelets_nadir_comparator, cause
+        anc_nadir, anc_nadir_comparator, anc_nadir_derived, platelets_nadir, platelets_nadir_comparator, cause
     FROM episodes
     UNION ALL
     SELECT
         course, protocol, episode, 'shortest' AS clock, days_to_recovery_shortest, days_below_shortest,
-        anc_nadir, anc_nadir_comparator, platelets_nadir, platelets_nadir_comparator, cause
+        anc_nadir, anc_nadir_comparator, anc_nadir_derived, platelets_nadir, platelets_nadir_comparator, cause
     FROM episodes
 ),
 
@@ -29,6 +29,7 @@ found AS (
             WHEN 'platelets_nadir' THEN clocks.platelets_nadir_comparator
             ELSE ''
         END AS comparator,
+        conditions.fact = 'anc_nadir' AND clocks.anc_nadir_derived AS derived,
         clocks.cause AS found_word
     FROM clocks
     JOIN clauses ON clauses.protocol = clocks.protocol

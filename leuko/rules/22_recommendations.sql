@@ -4,7 +4,7 @@ WITH reasons AS (
         decisions.course, decisions.episode,
         string_agg(
             fact_words(checks.fact) || ' ' || checks.comparator
-            || coalesce(number_words(checks.found), checks.found_word)
+            || coalesce(number_words(checks.found) || derived_words(checks.derived), checks.found_word)
             || CASE WHEN checks.fact = 'cause' THEN '' ELSE ' (' || threshold_words(checks.operator, checks.number) || ')' END,
             ', ' ORDER BY checks.fact DESC
         ) AS conditions_met

@@ -7,7 +7,8 @@ WITH last_days AS (
 
 results AS (
     SELECT
-        counts.person, counts.analyte, counts.drawn_on, {'value': counts.value, 'bound': counts.bound} AS found
+        counts.person, counts.analyte, counts.drawn_on,
+        {'value': counts.value, 'bound': counts.bound, 'derived': counts.derived} AS found
     FROM counts
     JOIN last_days
         ON last_days.person = counts.person AND last_days.analyte = counts.analyte
@@ -25,6 +26,6 @@ lowest AS (
 )
 
 SELECT
-    person, analyte, drawn_on, found.value AS value, bound_sign(found.bound) AS comparator,
+    person, analyte, drawn_on, found.value AS value, bound_sign(found.bound) AS comparator, found.derived,
     drawn_on = max(drawn_on) OVER (PARTITION BY person, analyte) AS of_patient
 FROM lowest

@@ -83,13 +83,13 @@ stated AS (
 ),
 
 last_anc AS (
-    SELECT person, drawn_on, value, comparator FROM last_counts WHERE analyte = 'anc' AND of_patient
+    SELECT person, drawn_on, value, comparator, derived FROM last_counts WHERE analyte = 'anc' AND of_patient
 ),
 
 course_anc AS (
     SELECT
         measured.course,
-        'ANC ' || last_counts.comparator || number_words(last_counts.value)
+        'ANC ' || last_counts.comparator || number_words(last_counts.value) || derived_words(last_counts.derived)
         || ' on ' || day_words(last_counts.drawn_on) AS words
     FROM measured
     JOIN last_counts
@@ -223,7 +223,7 @@ course_rows AS (
         END
         || coalesce(elsewhere.words, '') AS why,
         mismatches.words AS mismatch, stated.dose_now_mg, stated.dose_unit, stated.first_dose_mg, stated.starting_dose_mg,
-        last_anc.comparator AS last_anc_comparator, stated.course
+        last_anc.comparator AS last_anc_comparator, last_anc.derived AS last_anc_derived, stated.course
     FROM stated
     CROSS JOIN limits
     LEFT JOIN last_anc ON last_anc.person = stated.person
@@ -267,7 +267,7 @@ rows_without_course AS (
         NULL AS next_lab_due_on, NULL AS certainty,
         coalesce('No protocol fits ' || drugs_without.drugs || '.', 'No dose above 0 is recorded.') AS why, NULL AS mismatch,
         NULL AS dose_now_mg, NULL AS dose_unit, NULL AS first_dose_mg, NULL AS starting_dose_mg,
-        last_anc.comparator AS last_anc_comparator, NULL AS course
+        last_anc.comparator AS last_anc_comparator, last_anc.derived AS last_anc_derived, NULL AS course
     FROM readers
     LEFT JOIN last_anc ON last_anc.person = readers.person
     LEFT JOIN drugs_without ON drugs_without.patient_id = readers.patient_id
