@@ -8,9 +8,10 @@ from functools import cached_property
 import duckdb
 import pandas
 
-from leuko import rules, sources
+from leuko import alerts, rules, sources
 from leuko.protocols import Protocol, load_protocols, write_tables
 from leuko.protocols.tables import TABLES
+from leuko.settings import default_settings
 from leuko.sources import REQUIRED, SourceError
 
 COLUMNS = {
@@ -26,17 +27,19 @@ COLUMNS = {
         "patient_id", "drug", "protocol", "status", "dose_mg", "since", "last_anc", "last_anc_on",
         "next_lab_due_on", "certainty", "why", "mismatch",
     ),
+    "alerts": ("patient_id", "drug", "kind", "since", "why", "source", "url"),
     "rejected": ("source", "raw_record", "reason", "patient_id", "kind"),
 }
 ORDER = {
     "episodes": "patient_id, drug, protocol, episode",
     "recommendations": "patient_id, drug, protocol, decided_on, place",
     "worklist": "urgency, since NULLS LAST, patient_id, drug, protocol",
+    "alerts": "urgency, since, patient_id, drug",
     "rejected": "kind, source",
 }
 
-# The temporary tables that the rule writes while it runs.
-WORKING = {name for name, _ in rules.STEPS} | set(TABLES) | {"limits", "statuses"}
+# The temporary tables that the rule and the alerts write while they run.
+WORKING = {*dict(rules.STEPS), *alerts.STEPS, *alerts.FACTS, *TABLES, "limits", "statuses"}
 
 # What a canonical table may leave out, and what is then read.
 OPTIONAL = {
@@ -62,7 +65,7 @@ OPTIONAL = {
 class Result:
     """What the rule found, read from the connection when it is asked for.
 
-    `episodes`, `recommendations`, `worklist` and `rejected` are frames with the columns of `COLUMNS`. Counts
+    `episodes`, `recommendations`, `worklist`, `alerts` and `rejected` are frames with the columns of `COLUMNS`. Counts
     are cells/µL, doses mg per day (or the course's own unit); missing means that it does not apply or is not
     known. `rejected` holds every input row that was set aside, and every exposure that no protocol
     fits.
@@ -85,11 +88,15 @@ class Result:
         return self._read("worklist")
 
     @cached_property
+    def alerts(self) -> pandas.DataFrame:
+        return self._read("alerts")
+
+    @cached_property
     def rejected(self) -> pandas.DataFrame:
         return self._read("rejected")
 
     def relation(self, name: str) -> duckdb.DuckDBPyRelation:
-        """One of the four results as a DuckDB relation, in the order of its frame."""
+        """One of the results as a DuckDB relation, in the order of its frame."""
         return self.con.sql(
             f"SELECT {', '.join(COLUMNS[name])} FROM {self._table(name)} ORDER BY {ORDER[name]}"
         )
@@ -122,7 +129,7 @@ def evaluate(
 
     Give either frames with the input columns (counts with their unit, see `leuko.sources.read_frames`) or a
     `connection` that holds the canonical tables `labs`, `exposures` and, where there are any, `events` and
-    `patients`; the tables `episodes`, `recommendations`, `worklist` and `unmatched` are left in it, and
+    `patients`; the tables `episodes`, `recommendations`, `worklist`, `alerts` and `unmatched` are left in it, and
     nothing else of it is changed. `protocols`: from `load_protocols`, default the shipped ones. `as_of`: a
     day, default the last with a result or the start of an exposure.
 
@@ -144,7 +151,8 @@ def evaluate(
             fill_in(con)
         write_tables(con, load_protocols() if protocols is None else protocols, temp=True)
         day = as_of or last_day(con)
-        rules.run(con, day)
+        rules.run(con, day, aside=alerts.READ)
+        alerts.run(con, day, default_settings())
     return Result(con, day)
 
 

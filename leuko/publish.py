@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from leuko import measures, rules, sources
+from leuko import alerts, measures, rules, sources
 from leuko.audit import write_settings
 from leuko.evaluation import last_day
 from leuko.facts import write_facts, write_grades
@@ -80,11 +80,11 @@ def finish(
     write_tables(con, protocols)
     con.execute("CREATE OR REPLACE TABLE labs AS FROM labs ORDER BY patient_id, collected_at, analyte")
     day = as_of or last_day(con)
-    rules.run(con, day, keep=(*KEPT, *measures.READ))
+    aside = {*alerts.READ, *measures.READ} - {*KEPT}
+    rules.run(con, day, keep=KEPT, aside=tuple(aside))
+    alerts.run(con, day, settings)
     measures.run(con, day, settings)
-    for name in measures.READ:
-        if name not in KEPT:
-            con.execute(f"DROP {'VIEW' if name in rules.VIEWS else 'TABLE'} {name}")
+    rules.drop(con, aside)
     write_facts(con, temporary=False)
     write_grades(con)
     write_settings(con, settings)

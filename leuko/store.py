@@ -7,20 +7,24 @@ what one reader may see (sites) of one day; past days are evaluated anew on a cu
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pandas
 
-from leuko import audit, measures, rules
+from leuko import alerts, audit, measures, rules
+from leuko.difference import Difference, compare
+from leuko.facts import read_rows
+from leuko.protocols import Protocol
 from leuko.settings import Setting, SettingsError, read_settings
 
 FOLDER = Path(__file__).parent / "queries"
 QUERIES = {path.stem: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.sql")}
+PROTOCOLS = {path.stem: path.read_text(encoding="utf-8") for path in (FOLDER / "protocols").glob("*.sql")}
 SETTINGS = {
     "enable_external_access": "false",
     "autoload_known_extensions": "false",
@@ -32,6 +36,7 @@ SETTINGS = {
 }
 KEPT = (*rules.ANSWERS, "doses", "checks")
 URGENT_FIRST = "urgency, since NULLS LAST, patient_id, drug, protocol"
+ALERTS_FIRST = "alerts.urgency, alerts.since, alerts.patient_id, alerts.drug"
 REPLAYS = 4
 MOST_ROWS = 1000
 
@@ -48,6 +53,7 @@ class Filters:
     clinician: tuple[str, ...] | None = None
     drug: tuple[str, ...] | None = None
     status: tuple[str, ...] | None = None
+    diagnosis: tuple[str, ...] | None = None
     search: str = ""
 
     def parameters(self) -> dict:
@@ -87,6 +93,7 @@ class Patient:
 
     about: dict
     worklist: pandas.DataFrame
+    alerts: pandas.DataFrame
     counts: pandas.DataFrame
     doses: pandas.DataFrame
     events: pandas.DataFrame
@@ -97,6 +104,8 @@ class Patient:
     thresholds: pandas.DataFrame
     lines: pandas.DataFrame
     sources: pandas.DataFrame
+    growth_factors: pandas.DataFrame
+    known_first: pandas.DataFrame
 
 
 class Store:
@@ -148,11 +157,17 @@ class Store:
     def _replay(self, as_of: date) -> duckdb.DuckDBPyConnection:
         cursor = self._connection.cursor()
         try:
-            rules.run(cursor, as_of, keep=KEPT, temporary=True)
+            self._evaluate(cursor, as_of)
         except duckdb.Error:
             cursor.close()
             raise
         return cursor
+
+    def _evaluate(self, cursor: duckdb.DuckDBPyConnection, as_of: date) -> None:
+        """Write what a page reads of a past day as temporary tables of the cursor."""
+        rules.run(cursor, as_of, keep=KEPT, aside=alerts.READ, temporary=True)
+        alerts.run(cursor, as_of, self.settings, temporary=True)
+        rules.drop(cursor, {*alerts.READ} - {*KEPT})
 
     @contextmanager
     def audited(self, as_of: date) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -172,7 +187,7 @@ class Store:
                     cursor.execute(
                         f"CREATE TEMP TABLE {table} AS FROM main.{table} WHERE patient_id = ?", [patient_id]
                     )
-                rules.run(cursor, as_of, keep=KEPT, temporary=True)
+                self._evaluate(cursor, as_of)
             yield cursor
 
     def view(self, sites: tuple[str, ...] | None = None, as_of: date | None = None) -> "View":
@@ -189,11 +204,11 @@ class View:
         self.as_of = as_of
 
     def choices(self) -> dict[str, list[str]]:
-        """The sites, clinicians and drugs that occur, sorted; an empty text where one is not recorded."""
+        """The sites, clinicians, drugs and diagnoses that occur, sorted; an empty text where one is not recorded."""
         query = "SELECT DISTINCT coalesce({0}, '') AS {0} FROM kept ORDER BY {0}"
         return {
             name: self._read(query.format(name), Filters())[name].tolist()
-            for name in ("site", "clinician", "drug")
+            for name in ("site", "clinician", "drug", "diagnosis")
         }
 
     def statuses(self, filters: Filters) -> pandas.DataFrame:
@@ -222,6 +237,17 @@ class View:
         )
         recent_anc = self._recent_anc(listed["patient_id"].unique().tolist())
         return listed.merge(recent_anc, on="patient_id", how="left")
+
+    def alerts(self, filters: Filters) -> pandas.DataFrame:
+        """What is urgent beside a status for the patients that the filters leave, whatever status is chosen."""
+        return self._read(
+            f"""SELECT patients.name, patients.site, patients.clinician, alerts.*
+            FROM alerts
+            LEFT JOIN patients ON patients.patient_id = alerts.patient_id
+            WHERE alerts.patient_id IN (SELECT patient_id FROM kept)
+            ORDER BY {ALERTS_FIRST}""",
+            Filters(**{**vars(filters), "status": None}),
+        )
 
     def rejected(self) -> pandas.DataFrame:
         """How many rows were set aside, by kind and reason."""
@@ -289,9 +315,15 @@ class View:
             about = self._about(cursor, patient_id)
             if about is None:
                 return None
+            asked = {
+                "patient": patient_id,
+                "as_of": self.as_of,
+                "after": self.as_of + timedelta(days=1),
+                "growth_factors": [row["drug"] for row in read_rows("growth_factors")],
+            }
 
             def read(query: str) -> pandas.DataFrame:
-                return cursor.execute(query, named(query, {"patient": patient_id, "as_of": self.as_of})).df()
+                return cursor.execute(query, named(query, asked)).df()
 
             def of_protocols(table: str) -> pandas.DataFrame:
                 return read(
@@ -305,6 +337,7 @@ class View:
                     f"FROM ({QUERIES['listed']}) WHERE patient_id = $patient ORDER BY {URGENT_FIRST}",
                     {"sites": sites_parameter(self.sites), "patient": patient_id},
                 ).df(),
+                alerts=read(f"FROM alerts WHERE patient_id = $patient ORDER BY {ALERTS_FIRST}"),
                 counts=self._results_used(cursor, QUERIES["counts"], [patient_id]),
                 doses=read(
                     """SELECT
@@ -325,10 +358,22 @@ class View:
                     ORDER BY drug, protocol, decided_on, place"""
                 ),
                 checks=read(QUERIES["checks"]),
-                at_draws=read(QUERIES["at_draws"]),
+                at_draws=read(
+                    f"WITH during_said AS ({PROTOCOLS['during']}) FROM ({QUERIES['at_draws']}) ORDER BY protocol, line"
+                ),
                 thresholds=of_protocols("thresholds"),
                 lines=read(QUERIES["lines"]),
                 sources=of_protocols("protocol_sources"),
+                growth_factors=read(
+                    f"""SELECT given_on, words FROM ({QUERIES['growth_factors']})
+                    WHERE patient_id = $patient ORDER BY given_on, words"""
+                ),
+                known_first=read(
+                    """SELECT episodes.protocol, related.first AS words
+                    FROM episodes
+                    JOIN related ON related.protocol = episodes.protocol AND related.cause = episodes.cause
+                    WHERE episodes.patient_id = $patient AND episodes.recovered_on IS NULL AND len(related.first) > 0"""
+                ),
             )
 
     def _about(self, cursor: duckdb.DuckDBPyConnection, patient_id: str) -> dict | None:
@@ -350,6 +395,36 @@ class View:
         names = [column[0] for column in rows.description]
         found = rows.fetchall()
         return dict(zip(names, found[0], strict=True)) if found else None
+
+    def protocols(self) -> dict[str, pandas.DataFrame]:
+        """Every protocol of the file in words, a frame for each part of it, each row with its `protocol`.
+
+        `versions` has one row a protocol; `thresholds`, `recovery`, `during`, `related`, `monitoring` and `sources` are
+        in the order in which the protocol has them. Whether a row's text was read is `verified`.
+        """
+        with self.store.cursor() as cursor:
+            cursor.execute(rules.WORDS[1])
+            return {part: cursor.execute(query).df() for part, query in PROTOCOLS.items()}
+
+    def courses_by_protocol(self) -> dict[str, int]:
+        """How many courses stand under each protocol that has any."""
+        query = "SELECT protocol, count(*) AS courses FROM kept WHERE protocol IS NOT NULL GROUP BY protocol"
+        counted = self._read(query, Filters())
+        return dict(zip(counted["protocol"], counted["courses"].tolist(), strict=True))
+
+    def difference(
+        self, protocols: Iterable[Protocol], on_step: Callable[[float], None] = lambda share: None
+    ) -> Difference:
+        """What would be another under these protocols: see `leuko.difference.compare`. Patients with their names."""
+        with self.store.cursor() as cursor:
+            found = compare(cursor, protocols, self.as_of, self.sites, on_step)
+            affected = {*found.statuses["patient_id"], *found.decisions["patient_id"]}
+            names = cursor.execute(
+                "SELECT patient_id, name FROM patients WHERE list_contains($patients, patient_id)",
+                {"patients": sorted(affected)},
+            ).df()
+        named = {part: getattr(found, part).merge(names, on="patient_id", how="left") for part in ("statuses", "decisions")}
+        return replace(found, **named)
 
     def _recent_anc(self, patients: list[str]) -> pandas.DataFrame:
         with self.store.cursor() as cursor:

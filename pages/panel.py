@@ -13,12 +13,13 @@ from pandas.io.formats.style import Styler
 
 from leuko.store import About, Filters
 from pages.common import address, shared
+from pages.common.alerts import draw_alerts_of_panel
 
 PER_PAGE = 50
 ROW_HEIGHT = 66  # pixels: Streamlit wraps text only in rows of more than 64
 TO_DO_LENGTH = 132  # characters that fit in three lines; the patient's page has the rest
 TABLE_HEIGHT = 640
-CHOSEN = {"site": "Site", "clinician": "Clinician", "drug": "Drug", "status": "Status"}
+CHOSEN = {"site": "Site", "clinician": "Clinician", "drug": "Drug", "diagnosis": "Diagnosis", "status": "Status"}
 UNRECORDED = "not recorded"
 STYLE = """
 .st-key-statuses button { border-left: 4px solid; padding: 0.2rem 0.6rem; min-height: 2.2rem; }
@@ -62,6 +63,11 @@ def read_counts(path: str, sites: Sites, as_of: date, filters: Filters) -> dict:
 @st.cache_data(show_spinner="Reading the worklist", max_entries=200)
 def read_worklist(path: str, sites: Sites, as_of: date, filters: Filters, page: int) -> pd.DataFrame:
     return shared.store_at(path).view(sites, as_of).worklist(filters, page=page, per_page=PER_PAGE)
+
+
+@st.cache_data(show_spinner=False, max_entries=200)
+def read_alerts(path: str, sites: Sites, as_of: date, filters: Filters) -> pd.DataFrame:
+    return shared.store_at(path).view(sites, as_of).alerts(filters)
 
 
 @st.cache_data(show_spinner=False, max_entries=100)
@@ -170,7 +176,7 @@ def columns() -> dict:
 
 def draw_filters(offered: dict[str, dict[str, str]]) -> tuple[date, Filters]:
     """The day and the filters, each in the address under its own name."""
-    boxes = st.columns([1.4, 1, 1, 1, 1, 1.2])
+    boxes = st.columns([1.2, 1, 1, 1, 1, 1, 1.2])
     with boxes[0]:
         search = draw_search()
     with boxes[1]:
@@ -305,8 +311,10 @@ def main() -> None:
     unknown = unknown_in_address(offered, store.about)
     top = st.container()
     as_of, filters = draw_filters(offered)
+    alerts = read_alerts(*source, as_of, filters)
     counts = read_counts(*source, as_of, filters)
     with top:
+        draw_alerts_of_panel(alerts, as_of)
         anybody = counts["statuses"]["courses"].any()
         st.subheader(first_sentence(counts["needs"]) if anybody else "No patient fits.", anchor=False)
         narrowed = in_words(replace(filters, status=None), offered)

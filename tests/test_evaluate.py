@@ -46,7 +46,7 @@ def everything(con):
     return {
         key: con.execute(f'FROM "{key[0]}".main."{key[1]}"').fetchall()
         for key in found
-        if key[1] not in (*TABLES, "unmatched")
+        if key[1] not in (*TABLES, "unmatched", "alerts")
     }
 
 

@@ -161,7 +161,7 @@ def test_no_site_at_all_sees_nothing(store, site_of, day):
     assert view.worklist(Filters()).empty
     assert view.rejected().empty
     assert view.rejected_rows().empty
-    assert view.choices() == {"site": [], "clinician": [], "drug": []}
+    assert view.choices() == {"site": [], "clinician": [], "drug": [], "diagnosis": []}
     assert all(view.patient(patient) is None for patient in list(site_of)[:4])
 
 

@@ -4,6 +4,7 @@ FROM listed
 WHERE ($site IS NULL OR list_contains($site, coalesce(site, '')))
     AND ($clinician IS NULL OR list_contains($clinician, coalesce(clinician, '')))
     AND ($drug IS NULL OR list_contains($drug, coalesce(drug, '')))
+    AND ($diagnosis IS NULL OR list_contains($diagnosis, coalesce(diagnosis, '')))
     AND ($status IS NULL OR list_contains($status, status))
     AND (
         contains(lower(patient_id), lower($search))

@@ -1,7 +1,7 @@
 -- The worklist as a screen shows it: with the patient, the vocabulary of statuses and what to do in one sentence.
 -- Only the sites that may be seen; a patient without a site is seen only with all sites.
 SELECT
-    worklist.patient_id, patients.name, patients.site, patients.clinician, worklist.drug, worklist.protocol,
+    worklist.patient_id, patients.name, patients.site, patients.clinician, patients.diagnosis, worklist.drug, worklist.protocol,
     worklist.status, statuses.urgency, statuses.word,
     -- Without a day for the next count nobody can say that the last one still holds: not the calm colour.
     CASE WHEN worklist.status = 'continue' AND worklist.next_lab_due_on IS NULL THEN 'wait'

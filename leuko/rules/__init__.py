@@ -4,6 +4,7 @@ Each file is one SELECT and gives the table named after it: doses and courses, t
 can change a state, states, episodes, decisions, recommendations and the worklist. docs/rule.md says it in words.
 """
 
+from collections.abc import Callable, Collection
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -19,21 +20,34 @@ ANSWERS = ("episodes", "recommendations", "worklist", "unmatched")
 
 
 def run(
-    con: duckdb.DuckDBPyConnection, as_of: date, *, keep: tuple[str, ...] = ANSWERS, temporary: bool = False
+    con: duckdb.DuckDBPyConnection,
+    as_of: date,
+    *,
+    keep: tuple[str, ...] = ANSWERS,
+    aside: tuple[str, ...] = (),
+    temporary: bool = False,
+    on_step: Callable[[float], None] = lambda share: None,
 ) -> None:
     """Evaluate every course in `con` as it was known on `as_of`.
 
     `con` holds the canonical tables (`labs`, `exposures`, `events`, `patients`) and the protocol tables. The steps
-    named in `keep` stay as tables, temporary ones for a replay; the others are dropped at the end.
+    named in `keep` stay as tables, temporary ones for a replay; those in `aside` stay as temporary ones, for what reads
+    them next, and are dropped with `drop`; the others are dropped at the end. `on_step` is told after each step which
+    share of them is done, above 0 and up to 1.
     """
     days = {"as_of": as_of, "after": as_of + timedelta(days=1)}
     write_facts(con)
     con.execute(WORDS[1])
-    for name, step in STEPS:
+    for number, (name, step) in enumerate(STEPS, start=1):
         kind = "TEMP VIEW" if name in VIEWS else "TABLE" if name in keep and not temporary else "TEMP TABLE"
         named = {day: value for day, value in days.items() if f"${day}" in step}
         con.execute(f"CREATE OR REPLACE {kind} {name} AS\n{step}", named or None)
+        on_step(number / len(STEPS))
     con.execute("DROP TABLE temp.limits; DROP TABLE temp.statuses")
-    for name, _ in reversed(STEPS):
-        if name not in keep:
-            con.execute(f"DROP {'VIEW' if name in VIEWS else 'TABLE'} temp.{name}")
+    drop(con, {name for name, _ in STEPS} - {*keep, *aside})
+
+
+def drop(con: duckdb.DuckDBPyConnection, names: Collection[str]) -> None:
+    """Drop these of the rule's temporary steps, a view before what it reads."""
+    for name in [name for name, _ in reversed(STEPS) if name in names]:
+        con.execute(f"DROP {'VIEW' if name in VIEWS else 'TABLE'} temp.{name}")

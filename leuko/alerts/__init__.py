@@ -1,0 +1,73 @@
+"""What is urgent beside a status: the table `alerts`, one row a patient (or a course) and a kind.
+
+Each kind is one SQL file; the numbered steps in `steps/` prepare what they read: who is watched, their results as known
+on the day, fevers, and the counts around them. The words, their order and their source are rows of `alert_kinds.csv`.
+docs/alerts.md says it in words. None of it says that a patient may stay at home.
+"""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+
+from leuko.facts import read_rows, write_facts, write_rows
+from leuko.settings import Setting
+
+FOLDER = Path(__file__).parent
+STEPS = {path.stem[2:]: path.read_text(encoding="utf-8") for path in sorted((FOLDER / "steps").glob("*.sql"))}
+KINDS = tuple(row["kind"] for row in read_rows("alert_kinds"))
+TEXTS = {kind: (FOLDER / f"{kind}.sql").read_text(encoding="utf-8") for kind in KINDS}
+# What the alerts read of the rule's own steps, beside its answers.
+READ = ("results", "seen", "courses", "doses", "standing")
+FACTS = {
+    "alert_kinds": """kind TEXT, urgency INTEGER, word TEXT, to_do TEXT, tone TEXT, icon TEXT, rule TEXT, source TEXT,
+        url TEXT""",
+    "wbc_limits": "drug TEXT, below DOUBLE, source TEXT",
+    "gcsf_sources": "drug TEXT, says TEXT, verified BOOLEAN, source TEXT, url TEXT",
+}
+ALERTS = """
+    CREATE OR REPLACE {kind} alerts AS
+    SELECT
+        raised.patient_id, raised.drug, raised.kind, raised.since, raised.why,
+        coalesce(raised.source, alert_kinds.source) AS source, coalesce(raised.url, alert_kinds.url) AS url,
+        alert_kinds.urgency, alert_kinds.word, alert_kinds.to_do, alert_kinds.tone, alert_kinds.icon,
+        alert_kinds.rule
+    FROM ({raised}) AS raised
+    JOIN alert_kinds ON alert_kinds.kind = raised.kind
+"""
+
+
+def run(
+    con: duckdb.DuckDBPyConnection, as_of: date, settings: dict[str, Setting], *, temporary: bool = False
+) -> None:
+    """Write `alerts` from what the rule left in `con` for `as_of`: its answers and those of its steps named in READ."""
+    known = {"as_of": as_of, "after": as_of + timedelta(days=1)} | {
+        name: setting.value for name, setting in settings.items()
+    }
+    write_facts(con)
+    for name, columns in FACTS.items():
+        write_rows(con, "TEMP TABLE", name, columns)
+    con.executemany("UPDATE alert_kinds SET rule = $rule WHERE kind = $kind", rules_in_words(settings))
+    for name, step in STEPS.items():
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS\n{step}", named(step, known))
+    raised = " UNION ALL ".join(
+        f"SELECT patient_id, drug, '{kind}' AS kind, since, why, source, url FROM ({text})"
+        for kind, text in TEXTS.items()
+    )
+    kept = "TEMP TABLE" if temporary else "TABLE"
+    con.execute(ALERTS.format(kind=kept, raised=raised), named(raised, known))
+    for name in (*reversed(STEPS), *FACTS, "limits", "statuses"):
+        con.execute(f"DROP TABLE temp.{name}")
+
+
+def rules_in_words(settings: dict[str, Setting]) -> list[dict[str, str]]:
+    """The rule of each kind, with the numbers that are in force."""
+    numbers = {row["name"]: f"{Decimal(row['value']):,}" for row in read_rows("limits")}
+    numbers |= {name: f"{setting.value:,}" for name, setting in settings.items()}
+    return [{"kind": row["kind"], "rule": row["rule"].format(**numbers)} for row in read_rows("alert_kinds")]
+
+
+def named(query: str, known: dict) -> dict | None:
+    """The parameters that a query names; None where it names none."""
+    return {name: value for name, value in known.items() if f"${name}" in query} or None

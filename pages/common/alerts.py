@@ -1,0 +1,81 @@
+"""What is urgent beside a status, above everything else: on the panel by kind, on a patient's page one by one."""
+
+from datetime import date
+
+import pandas as pd
+import streamlit as st
+
+from pages.common import shared
+from pages.common.markup import link, safe
+
+DANGER = "danger"
+ROW_HEIGHT = 66  # pixels: Streamlit wraps text only in rows of more than 64
+STYLE = (
+    "[class*=st-key-alert_] details { border-left: 5px solid; } "
+    "[class*=st-key-alert_] summary p { font-size: 0.95rem; }"
+)
+
+
+def draw_alerts_of_panel(alerts: pd.DataFrame, as_of: date) -> None:
+    """A box a kind, the most urgent first and open where it is a danger; a click on a row opens the patient."""
+    theme = shared.theme()
+    colours = alerts.drop_duplicates("kind").set_index("kind")["tone"]
+    edges = (
+        f".st-key-alert_{kind} details {{ border-left-color: {shared.tone_colour(tone, theme)}; }}"
+        for kind, tone in colours.items()
+    )
+    st.html(f"<style>{STYLE} {' '.join(edges)}</style>")
+    for kind, raised in alerts.groupby("kind", sort=False):
+        first = raised.iloc[0]
+        patients = shared.counted(raised["patient_id"].nunique(), "patient")
+        title = f"{first['icon']} **{first['word']}: {patients}.** {first['to_do']}."
+        with st.expander(title, expanded=first["tone"] == DANGER, key=f"alert_{kind}"):
+            st.html(f'<div style="font-size:0.85rem;opacity:0.85">{rule_words(first)}</div>')
+            draw_list(raised.reset_index(drop=True), as_of)
+
+
+def draw_list(raised: pd.DataFrame, as_of: date) -> None:
+    """The patients of one kind, and why each of them; a hidden column can be shown again, so nothing else is in it."""
+    waited = pd.Timestamp(as_of) - pd.to_datetime(raised["since"])
+    table = pd.DataFrame(
+        {
+            "Patient": shared.both(raised["name"], raised["patient_id"]),
+            "Why": raised["why"],
+            "Since": raised["since"].map(shared.day),
+            "Days": waited.dt.days.map(shared.days),
+            "Drug": raised["drug"],
+            "Site, clinician": shared.both(raised["site"], raised["clinician"]),
+        }
+    )
+    text = st.column_config.TextColumn
+    event = st.dataframe(
+        table,
+        hide_index=True,
+        placeholder=shared.NONE,
+        row_height=ROW_HEIGHT,
+        column_config={"Patient": text(width=110), "Why": text(width=620), "Days": text(width=80, alignment="right")},
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"alerts_{raised['kind'].iloc[0]}",
+        alt=f"Patients with {raised['word'].iloc[0]}, the longest waiting first",
+    )
+    if event.selection.rows:
+        shared.open_patient(raised["patient_id"].iloc[event.selection.rows[0]])
+
+
+def draw_alerts_of_patient(alerts: pd.DataFrame) -> None:
+    """Each alert large: what to do, why, the rule in words and where it comes from."""
+    for alert in alerts.to_dict("records"):
+        colour = shared.tone_colour(alert["tone"], shared.theme())
+        st.html(
+            f'<div role="alert" style="border-left:6px solid {colour};padding:0.1rem 0 0.1rem 1rem">'
+            f'<div style="color:{colour};font-weight:700">{safe(alert["icon"])} {safe(alert["word"])}</div>'
+            f'<div style="font-size:1.3rem;line-height:1.3;font-weight:600">{safe(alert["to_do"])}.</div>'
+            f"<div>{safe(alert['why'])} Since {safe(shared.day(alert['since']))}.</div>"
+            f'<div style="font-size:0.85rem;opacity:0.85;margin-top:0.3rem">{rule_words(alert)}</div></div>'
+        )
+
+
+def rule_words(alert: pd.Series | dict) -> str:
+    """The rule of a kind and its source, as HTML."""
+    return f"{safe(alert['rule'])} Source: {link(alert['url'], alert['source'])}."
