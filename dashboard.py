@@ -75,7 +75,9 @@ def main() -> None:
     panel = st.Page("pages/panel.py", title="Panel", url_path="panel", default=True)
     patient = st.Page("pages/patient.py", title="Patient", url_path="patient")
     adherence = st.Page("pages/adherence.py", title="Adherence", url_path="adherence")
-    pages = [panel, patient, adherence]
+    protocols = st.Page("pages/protocols.py", title="Protocols", url_path="protocols")
+    changes = st.Page("pages/changes_if.py", title="What changes if", url_path="changes_if")
+    pages = [panel, patient, adherence, protocols, changes]
     page = st.navigation(pages, position="hidden")
     try:
         store = shared.open_store()

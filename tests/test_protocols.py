@@ -54,10 +54,10 @@ DESIGN = {
     " cause_required BOOLEAN, schedule_restarts_after_days INTEGER, has_platelets BOOLEAN,"
     " reads_every_draw BOOLEAN",
     "requirements": "protocol VARCHAR, fact VARCHAR, word VARCHAR",
-    "related": "protocol VARCHAR, cause VARCHAR, action VARCHAR, dose_mg DOUBLE, why VARCHAR, verified BOOLEAN,"
-    " source VARCHAR",
+    "related": "protocol VARCHAR, cause VARCHAR, action VARCHAR, dose_mg DOUBLE, first VARCHAR[], why VARCHAR,"
+    " verified BOOLEAN, source VARCHAR",
     "thresholds": "protocol VARCHAR, analyte VARCHAR, hold_operator VARCHAR, hold DOUBLE,"
-    " resume_operator VARCHAR, resume DOUBLE, verified BOOLEAN, source VARCHAR",
+    " resume_operator VARCHAR, resume DOUBLE, why VARCHAR, verified BOOLEAN, source VARCHAR",
     "dose_levels": "protocol VARCHAR, dose_mg DOUBLE",
     "clauses": "protocol VARCHAR, clause INTEGER, action VARCHAR, dose_rule VARCHAR, dose_amount DOUBLE,"
     " why VARCHAR, verified BOOLEAN, source VARCHAR",
@@ -70,7 +70,7 @@ DESIGN = {
     " word VARCHAR",
     "monitoring": "protocol VARCHAR, line INTEGER, anc_operator VARCHAR, anc DOUBLE, first BOOLEAN,"
     " after_operator VARCHAR, after_anc DOUBLE, for_days INTEGER, until_day INTEGER, every_days INTEGER,"
-    " verified BOOLEAN, source VARCHAR",
+    " why VARCHAR, verified BOOLEAN, source VARCHAR",
     "protocol_sources": "protocol VARCHAR, line INTEGER, title VARCHAR, section VARCHAR, revised VARCHAR,"
     " url VARCHAR, quote VARCHAR, verified BOOLEAN",
 }
@@ -398,7 +398,10 @@ def test_tables_hold_the_rules():
     assert of("dasatinib-advanced-us", "cause, action, dose_mg, verified", "related") == [
         ("disease", "escalate", 180, True)
     ]
-    assert of("dasatinib-cp-us", "* EXCLUDE (protocol, source)", "thresholds") == [
+    ((first,),) = of("dasatinib-advanced-us", "first", "related")
+    assert [words.split()[0] for words in first] == ["whether", "that", "that", "what"]
+    assert of("ponatinib-us-older", "first", "related") == [([],)]
+    assert of("dasatinib-cp-us", "* EXCLUDE (protocol, why, source)", "thresholds") == [
         ("anc", "<", 500, ">=", 1000, True),
         ("platelets", "<", 50000, ">=", 50000, True),
     ]
@@ -427,12 +430,12 @@ def test_tables_hold_the_rules():
     assert of("mercaptopurine-anc", "* EXCLUDE protocol", "during_conditions") == [
         (2, "days_in_band", ">=", 56, None)
     ]
-    assert of("dasatinib-guideline", "* EXCLUDE (protocol, source)", "monitoring") == [
+    assert of("dasatinib-guideline", "* EXCLUDE (protocol, why, source)", "monitoring") == [
         (1, "<", 1000, False, None, None, None, None, 7, False),
         (2, None, None, False, None, None, None, 84, 14, True),
         (3, None, None, False, None, None, None, None, 90, True),
     ]
-    assert of("clozapine-us", "* EXCLUDE (protocol, source)", "monitoring")[:4] == [
+    assert of("clozapine-us", "* EXCLUDE (protocol, why, source)", "monitoring")[:4] == [
         (1, "<", 1500, True, None, None, None, None, 1, True),
         (2, "<", 1000, False, None, None, None, None, 1, True),
         (3, "<", 1500, False, None, None, None, None, 2, True),

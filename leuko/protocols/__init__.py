@@ -20,6 +20,7 @@ __all__ = [
     "Condition",
     "Protocol",
     "ProtocolError",
+    "check_protocol",
     "described",
     "in_words",
     "load_protocols",
@@ -78,15 +79,20 @@ def load_protocols(folder: str | Path | None = None) -> tuple[Protocol, ...]:
 
 def read_protocol(file: Path) -> Protocol:
     """Read one protocol file, or raise ProtocolError with one line for each of its faults."""
+    return check_protocol(file.name, file.read_bytes())
+
+
+def check_protocol(name: str, content: bytes) -> Protocol:
+    """What stands in a protocol file of this name, or ProtocolError with one line for each of its faults."""
     try:
-        return Protocol.model_validate(tomllib.loads(file.read_text(encoding="utf-8-sig")))
+        return Protocol.model_validate(tomllib.loads(content.decode("utf-8-sig")))
     except UnicodeDecodeError as unreadable:
-        raise ProtocolError(f"{file.name}: the file: is not UTF-8 text") from unreadable
-    except tomllib.TOMLDecodeError as invalid:
-        raise ProtocolError(f"{file.name}: the file: is not valid TOML: {invalid}") from invalid
+        raise ProtocolError(f"{name}: the file: is not UTF-8 text") from unreadable
     except ValidationError as faulty:
-        lines = (f"{file.name}: {key_of(fault['loc'])}: {reason_of(fault)}" for fault in faulty.errors())
+        lines = (f"{name}: {key_of(fault['loc'])}: {reason_of(fault)}" for fault in faulty.errors())
         raise ProtocolError("\n".join(lines)) from faulty
+    except (ValueError, RecursionError) as invalid:  # a number of thousands of digits and deep brackets too
+        raise ProtocolError(f"{name}: the file: is not valid TOML: {invalid}") from invalid
 
 
 def key_of(location: tuple[str | int, ...]) -> str:

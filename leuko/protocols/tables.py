@@ -1,6 +1,7 @@
 """Protocols as database tables, the form in which the rule reads them."""
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 
 import duckdb
 
@@ -34,7 +35,8 @@ def copy_tables(source: duckdb.DuckDBPyConnection, target: duckdb.DuckDBPyConnec
 def write_table(con: duckdb.DuckDBPyConnection, kind: str, table: str, columns: str, rows: list[Row]) -> None:
     con.execute(f"CREATE OR REPLACE {kind} {table} ({columns})")
     if rows:
-        con.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
+        row = f"({', '.join('?' * len(rows[0]))})"
+        con.execute(f"INSERT INTO {table} VALUES {', '.join([row] * len(rows))}", [*chain.from_iterable(rows)])
 
 
 def protocol_rows(protocol: Protocol) -> Iterator[Row]:
@@ -51,7 +53,8 @@ def requirement_rows(protocol: Protocol) -> Iterator[Row]:
 def related_rows(protocol: Protocol) -> Iterator[Row]:
     for cause, related in (("disease", protocol.disease_related), ("treatment", protocol.treatment_related)):
         if related is not None:
-            yield (cause, related.action, related.dose, related.why, related.verified, related.source)
+            first = list(related.first) if cause == "disease" else []
+            yield (cause, related.action, related.dose, first, related.why, related.verified, related.source)
 
 
 def threshold_rows(protocol: Protocol) -> Iterator[Row]:
@@ -59,7 +62,7 @@ def threshold_rows(protocol: Protocol) -> Iterator[Row]:
         if threshold is not None:
             yield (
                 analyte, threshold.hold.operator, threshold.hold.number,
-                threshold.resume.operator, threshold.resume.number, threshold.verified, threshold.source,
+                threshold.resume.operator, threshold.resume.number, threshold.why, threshold.verified, threshold.source,
             )
 
 
@@ -111,7 +114,7 @@ def monitoring_rows(protocol: Protocol) -> Iterator[Row]:
         )
         yield (
             line, *anc, interval.first, *after, interval.for_days, interval.until_day, interval.every_days,
-            interval.verified, interval.source,
+            interval.why, interval.verified, interval.source,
         )
 
 
@@ -129,12 +132,13 @@ TABLES: dict[str, tuple[str, Callable[[Protocol], Iterator[Row]]]] = {
     ),
     "requirements": ("protocol TEXT, fact TEXT, word TEXT", requirement_rows),
     "related": (
-        """protocol TEXT, cause TEXT, action TEXT, dose_mg DOUBLE, why TEXT, verified BOOLEAN, source TEXT""",
+        """protocol TEXT, cause TEXT, action TEXT, dose_mg DOUBLE, first TEXT[], why TEXT, verified BOOLEAN,
+        source TEXT""",
         related_rows,
     ),
     "thresholds": (
         """protocol TEXT, analyte TEXT, hold_operator TEXT, hold DOUBLE, resume_operator TEXT, resume DOUBLE,
-        verified BOOLEAN, source TEXT""",
+        why TEXT, verified BOOLEAN, source TEXT""",
         threshold_rows,
     ),
     "dose_levels": ("protocol TEXT, dose_mg DOUBLE", dose_level_rows),
@@ -159,7 +163,8 @@ TABLES: dict[str, tuple[str, Callable[[Protocol], Iterator[Row]]]] = {
     ),
     "monitoring": (
         """protocol TEXT, line INTEGER, anc_operator TEXT, anc DOUBLE, first BOOLEAN, after_operator TEXT,
-        after_anc DOUBLE, for_days INTEGER, until_day INTEGER, every_days INTEGER, verified BOOLEAN, source TEXT""",
+        after_anc DOUBLE, for_days INTEGER, until_day INTEGER, every_days INTEGER, why TEXT, verified BOOLEAN,
+        source TEXT""",
         monitoring_rows,
     ),
     "protocol_sources": (

@@ -13,14 +13,7 @@ SELECT
     episodes.drug, episodes.protocol, observed.episode, observed.clause,
     coalesce(recommendations.clause = observed.clause, false) AS chosen,
     clauses.action,
-    CASE clauses.dose_rule
-        WHEN 'starting' THEN 'the starting dose'
-        WHEN 'current' THEN 'the dose at onset'
-        WHEN 'next_level' THEN 'the next lower level'
-        WHEN 'fixed' THEN number_words(clauses.dose_amount) || ' mg'
-        WHEN 'minus_mg' THEN number_words(clauses.dose_amount) || ' mg less'
-        WHEN 'minus_percent' THEN number_words(clauses.dose_amount) || ' % less'
-    END AS dose,
+    dose_rule_words(clauses.dose_rule, clauses.dose_amount) AS dose,
     fact_words(observed.fact) AS fact, observed.condition, observed.found, observed.holds,
     shortest.found AS found_shortest, shortest.holds AS holds_shortest,
     clauses.why AS clause_why, clauses.verified, clauses.source

@@ -3,7 +3,7 @@ SELECT
     results_used.analyte, results_used.drawn_on, results_used.collected_at, results_used.reported_at,
     results_used.value, coalesce(results_used.comparator, '') AS comparator, results_used.status,
     results_used.derived, results_used.raw_value, results_used.raw_unit, results_used.specimen,
-    results_used.source, results_used.used,
+    results_used.source, results_used.used, results_used.ref_low,
     CASE
         WHEN results_used.value IS NULL OR coalesce(results_used.comparator, '') <> '' THEN NULL
         WHEN grades.grade IS NOT NULL THEN grades.grade

@@ -12,6 +12,16 @@ CREATE OR REPLACE TEMP MACRO threshold_words(operator, number) AS
         WHEN '<' THEN 'below ' WHEN '<=' THEN 'at most ' WHEN '>=' THEN 'at least ' WHEN '>' THEN 'above ' ELSE 'exactly '
     END || number_words(number);
 CREATE OR REPLACE TEMP MACRO dose_words(dose, unit) AS number_words(dose) || ' ' || unit;
+-- The dose of a clause or of a decision at a draw, as its table gives it.
+CREATE OR REPLACE TEMP MACRO dose_rule_words(rule, amount) AS
+    CASE rule
+        WHEN 'starting' THEN 'the starting dose'
+        WHEN 'current' THEN 'the dose at onset'
+        WHEN 'next_level' THEN 'the next lower level'
+        WHEN 'fixed' THEN number_words(amount) || ' mg'
+        WHEN 'minus_mg' THEN number_words(amount) || ' mg less'
+        WHEN 'minus_percent' THEN number_words(amount) || ' % less'
+    END;
 CREATE OR REPLACE TEMP MACRO fact_words(fact) AS
     CASE fact
         WHEN 'episode' THEN 'episode'

@@ -32,7 +32,9 @@ FUNNELS = ("site", "clinician")
 GRACES = {"days": (0, 1, 2, 3, 5, 7, 14), "minutes": (0, 15, 30, 45, 60, 90, 120, 180)}
 TONES = {"met": "calm", "not_met": "act", "excluded": "wait", "cannot_tell": "unknown"}
 FEW_REASONS = 8  # more different reasons than these are read in the list itself
-UNRECORDED = {"site": "not recorded", "clinician": "not recorded", "drug": "no drug"}  # as a group of the audit
+UNRECORDED = {  # as a group of the audit, or a value of a filter
+    "site": "not recorded", "clinician": "not recorded", "drug": "no drug", "diagnosis": "not recorded",
+}  # fmt: skip
 TOOLBAR = {"displaylogo": False, "displayModeBar": False}
 # On a narrow screen a chart keeps the width that its labels need and is moved sideways.
 NARROW = (

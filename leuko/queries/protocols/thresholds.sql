@@ -1,0 +1,3 @@
+-- The counts that open a hold and that let it end.
+FROM thresholds
+ORDER BY protocol, analyte
