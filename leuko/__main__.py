@@ -1,4 +1,4 @@
-"""The command line: `python -m leuko load | evaluate | audit | protocols`.
+"""The command line: `python -m leuko load | evaluate | audit | diff | protocols`.
 
 Exit status: 0 done, 1 a whole file, a protocol or a setting was refused, or the PDF could not be made (one clear line
 each on standard error), 2 wrong usage.
@@ -14,11 +14,12 @@ from pathlib import Path
 
 import duckdb
 
-from leuko import rules, sources
-from leuko.evaluation import COLUMNS, Result, last_day
+from leuko import sources
+from leuko.difference import compare
+from leuko.evaluation import COLUMNS, Result, answer, last_day
 from leuko.protocols import ProtocolError, described, load_protocols, write_tables
 from leuko.publish import load_csv
-from leuko.settings import SettingsError
+from leuko.settings import SettingsError, default_settings, read_settings
 from leuko.sources import SourceError
 from leuko.store import Store, StoreError, open_published
 
@@ -46,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m leuko", description=__doc__.splitlines()[0])
-    commands = parser.add_subparsers(required=True, metavar="load | evaluate | audit | protocols")
+    commands = parser.add_subparsers(required=True, metavar="load | evaluate | audit | diff | protocols")
 
     load = commands.add_parser("load", help="build a database from files and publish it in one step")
     add_files(load)
@@ -70,6 +71,13 @@ def build_parser() -> argparse.ArgumentParser:
     audit.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the files")
     audit.add_argument("--pdf", action="store_true", help="also the report as PDF, where WeasyPrint is installed")
     audit.set_defaults(run=run_audit)
+
+    diff = commands.add_parser("diff", help="write what changes if other protocols were in force")
+    diff.add_argument("--db", type=Path, required=True, metavar="FILE", help="a published database")
+    diff.add_argument("--protocols", type=Path, required=True, metavar="DIR", help="all that would be in force")
+    diff.add_argument("--as-of", type=day, metavar="DATE", help="the day asked (default: the day of the database)")
+    diff.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the CSV files")
+    diff.set_defaults(run=run_diff)
 
     protocols = commands.add_parser("protocols", help="list and check protocol files")
     protocols.add_argument("--protocols", type=Path, metavar="DIR", help="a folder other than the shipped")
@@ -115,6 +123,7 @@ def run_evaluate(parser: argparse.ArgumentParser, chosen: argparse.Namespace) ->
     if any(files.values()) if chosen.db else not all(files[name] for name in NEEDED):
         parser.error("give --db, or --labs and --exposures")
     protocols = load_protocols(chosen.protocols)
+    settings = read_settings(chosen.db.absolute().parent) if chosen.db else default_settings()
     if chosen.db:
         con, _ = open_published(os.path.realpath(chosen.db), {})
     else:
@@ -124,7 +133,7 @@ def run_evaluate(parser: argparse.ArgumentParser, chosen: argparse.Namespace) ->
     write_tables(con, protocols, temp=True)
     progress("Applying the rule")
     as_of = chosen.as_of or last_day(con)
-    rules.run(con, as_of, temporary=True)
+    answer(con, as_of, settings, temporary=True)
     report(write_answers(Result(con, as_of), chosen.out))
 
 
@@ -160,6 +169,20 @@ def run_audit(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
             raise Incomplete(str(missing)) from missing
 
 
+def run_diff(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
+    """Write what would be another under the protocols of a folder: statuses, past decisions, and clause by clause."""
+    from leuko.workbook import write_csv  # loads what draws charts, which the other commands need not wait for
+
+    protocols = load_protocols(chosen.protocols)
+    con, about = open_published(os.path.realpath(chosen.db), {})
+    with closing(con):
+        difference = compare(con, protocols, chosen.as_of or about.as_of, on_step=progress_share)
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    for name, frame in difference.tables().items():
+        with open(chosen.out / f"{name}.csv", "w", encoding="utf-8", newline="") as file:
+            write_csv(file, frame)
+
+
 def run_protocols(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
     print("\n\n".join(described(protocol) for protocol in load_protocols(chosen.protocols)))
 
@@ -185,7 +208,7 @@ def read_origin(folder: Path) -> dict:
 
 
 def write_answers(result: Result, folder: Path) -> int:
-    """Write the four tables as CSV (days YYYY-MM-DD, empty for none); gives the number of rows set aside."""
+    """Write the tables as CSV (days YYYY-MM-DD, empty for none); gives the number of rows set aside."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in COLUMNS:
         answer = result.relation(name)
@@ -205,6 +228,11 @@ def plain_numbers(relation: duckdb.DuckDBPyRelation) -> str:
 def progress(line: str) -> None:
     if sys.stderr.isatty():
         print(f"{line} …", file=sys.stderr)
+
+
+def progress_share(share: float) -> None:
+    if sys.stderr.isatty():
+        print(f"\rApplying both sets of protocols … {share:.0%}", end="\n" if share == 1 else "", file=sys.stderr)
 
 
 def report(set_aside: int) -> None:

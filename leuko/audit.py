@@ -35,6 +35,14 @@ JUDGED = """
         JOIN ({graces}) AS graces USING (measure)
     ),
 
+    -- A patient in no list has no diagnosis recorded either.
+    of_diagnosis AS (
+        SELECT named.patient_id
+        FROM (SELECT DISTINCT patient_id FROM audit_events WHERE $diagnosis IS NOT NULL) AS named
+        LEFT JOIN patients ON patients.patient_id = named.patient_id
+        WHERE list_contains($diagnosis, coalesce(patients.diagnosis, ''))
+    ),
+
     events AS (
         SELECT
             judged.* REPLACE (reason_of(fixed, fixed_reason, ending, pending, doubt, days, unit) AS reason)
@@ -43,6 +51,7 @@ JUDGED = """
             AND ($site IS NULL OR list_contains($site, coalesce(site, '')))
             AND ($clinician IS NULL OR list_contains($clinician, coalesce(clinician, '')))
             AND ($drug IS NULL OR list_contains($drug, coalesce(drug, '')))
+            AND ($diagnosis IS NULL OR patient_id IN (FROM of_diagnosis))
             AND ($start IS NULL OR counted_on >= $start) AND ($end IS NULL OR counted_on <= $end)
     )
 """
@@ -69,6 +78,7 @@ class Scope:
     site: tuple[str, ...] | None = None
     clinician: tuple[str, ...] | None = None
     drug: tuple[str, ...] | None = None
+    diagnosis: tuple[str, ...] | None = None
     start: date | None = None
     end: date | None = None
 

@@ -22,7 +22,7 @@ from leuko.evaluation import last_day
 from leuko.facts import write_facts, write_grades
 from leuko.protocols import load_protocols, version, write_tables
 from leuko.settings import Setting, read_settings
-from leuko.store import KEPT, QUERIES, StoreError
+from leuko.store import KEPT, LAYOUT, QUERIES, StoreError
 
 VERSIONS_KEPT = 2
 VERSION = re.compile(r"\.v(\d+)-[0-9a-f]{8}")
@@ -99,7 +99,7 @@ def finish(
                 (SELECT max(start_on) FROM exposures)
             ) AS last_on,
             $title AS title, $simulated AS simulated, $note AS note,
-            $version AS protocols_version, $number AS number""",
+            $version AS protocols_version, $number AS number, $layout AS layout""",
         {
             "as_of": day,
             "title": str(origin.get("title", "")),
@@ -107,6 +107,7 @@ def finish(
             "note": str(origin.get("note", "")),
             "version": version(protocols),
             "number": number,
+            "layout": LAYOUT,
         },
     )
     con.execute(

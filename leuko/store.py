@@ -39,6 +39,8 @@ URGENT_FIRST = "urgency, since NULLS LAST, patient_id, drug, protocol"
 ALERTS_FIRST = "alerts.urgency, alerts.since, alerts.patient_id, alerts.drug"
 REPLAYS = 4
 MOST_ROWS = 1000
+# Which tables and columns a published file has: another number wherever they change.
+LAYOUT = 5
 
 
 class StoreError(ValueError):
@@ -423,8 +425,11 @@ class View:
                 "SELECT patient_id, name FROM patients WHERE list_contains($patients, patient_id)",
                 {"patients": sorted(affected)},
             ).df()
-        named = {part: getattr(found, part).merge(names, on="patient_id", how="left") for part in ("statuses", "decisions")}
-        return replace(found, **named)
+        return replace(
+            found,
+            statuses=found.statuses.merge(names, on="patient_id", how="left"),
+            decisions=found.decisions.merge(names, on="patient_id", how="left"),
+        )
 
     def _recent_anc(self, patients: list[str]) -> pandas.DataFrame:
         with self.store.cursor() as cursor:
@@ -467,9 +472,12 @@ def open_published(file: str, settings: dict[str, str]) -> tuple[duckdb.DuckDBPy
     try:
         con = duckdb.connect(file, read_only=True, config=settings)
         (about,) = con.execute(f"SELECT {names} FROM about").fetchall()
-        con.execute("FROM settings_at_load").fetchall()
+        (layout,) = con.execute("SELECT layout FROM about").fetchall()[0]
     except (duckdb.Error, ValueError) as error:
         raise StoreError(f"{file}: not a database that this version of leuko published; load again") from error
+    if layout != LAYOUT:
+        con.close()
+        raise StoreError(f"{file}: published by another version of leuko; load again")
     return con, About(*about)
 
 

@@ -12,7 +12,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from leuko.audit import Scope
+from leuko.audit import GROUPS, Scope
 from leuko.extract import ENDINGS
 from leuko.figures.findings import percent
 from leuko.measures import MEASURES
@@ -24,7 +24,7 @@ from pages.common.files import FILES
 from pages.common.markup import table
 from pages.common.measure import SHOWN, UNRECORDED, Asked, read_audit, value_of, whole_numbers
 
-CHOSEN = {"site": "Site", "clinician": "Clinician", "drug": "Drug"}
+CHOSEN = {"site": "Site", "clinician": "Clinician", "drug": "Drug", "diagnosis": "Diagnosis"}
 PERIOD = {"start": "From", "end": "To"}
 # On a narrow screen two filters stand beside each other, and the table of the settings is moved sideways.
 STYLE = """<style>
@@ -46,7 +46,7 @@ def read_choices(path: str, sites: tuple[str, ...] | None) -> dict[str, dict[str
     view = store.view(sites)
     offered = {}
     for name, occurring in view.choices().items():
-        groups = view.measures(store.settings, by=name)["group"]
+        groups = view.measures(store.settings, by=name)["group"] if name in GROUPS else ()
         values = sorted({*occurring, *(value_of(name, group) for group in groups)})
         offered[name] = {value: value or UNRECORDED[name] for value in values}
     return offered
