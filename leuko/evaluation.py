@@ -129,9 +129,9 @@ def evaluate(
 
     Give either frames with the input columns (counts with their unit, see `leuko.sources.read_frames`) or a
     `connection` that holds the canonical tables `labs`, `exposures` and, where there are any, `events` and
-    `patients`; the tables `episodes`, `recommendations`, `worklist`, `alerts` and `unmatched` are left in it, and
-    nothing else of it is changed. `protocols`: from `load_protocols`, default the shipped ones. `as_of`: a
-    day, default the last with a result or the start of an exposure.
+    `patients`; the tables `episodes`, `recommendations`, `worklist`, `alerts`, `growth_factors` and `unmatched`
+    are left in it, and nothing else of it is changed. `protocols`: from `load_protocols`, default the shipped
+    ones. `as_of`: a day, default the last with a result or the start of an exposure.
 
     Raises `ValueError` where neither or both are given, where `as_of` is no plain date, where there is no
     day to evaluate, where the connection has temporary tables of names that the rule writes to, or where a

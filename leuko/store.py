@@ -18,7 +18,6 @@ import pandas
 
 from leuko import alerts, audit, measures, rules
 from leuko.difference import Difference, compare
-from leuko.facts import read_rows
 from leuko.protocols import Protocol
 from leuko.settings import Setting, SettingsError, read_settings
 
@@ -36,7 +35,7 @@ SETTINGS = {
 }
 KEPT = (*rules.ANSWERS, "doses", "checks")
 URGENT_FIRST = "urgency, since NULLS LAST, patient_id, drug, protocol"
-ALERTS_FIRST = "alerts.urgency, alerts.since, alerts.patient_id, alerts.drug"
+ALERTS_FIRST = "alerts.urgency, alerts.answered, alerts.since, alerts.patient_id, alerts.drug"
 REPLAYS = 4
 MOST_ROWS = 1000
 # Which tables and columns a published file has: another number wherever they change.
@@ -317,12 +316,7 @@ class View:
             about = self._about(cursor, patient_id)
             if about is None:
                 return None
-            asked = {
-                "patient": patient_id,
-                "as_of": self.as_of,
-                "after": self.as_of + timedelta(days=1),
-                "growth_factors": [row["drug"] for row in read_rows("growth_factors")],
-            }
+            asked = {"patient": patient_id, "as_of": self.as_of}
 
             def read(query: str) -> pandas.DataFrame:
                 return cursor.execute(query, named(query, asked)).df()
@@ -367,8 +361,7 @@ class View:
                 lines=read(QUERIES["lines"]),
                 sources=of_protocols("protocol_sources"),
                 growth_factors=read(
-                    f"""SELECT given_on, words FROM ({QUERIES['growth_factors']})
-                    WHERE patient_id = $patient ORDER BY given_on, words"""
+                    "SELECT given_on, words FROM growth_factors WHERE patient_id = $patient ORDER BY given_on, words"
                 ),
                 known_first=read(
                     """SELECT episodes.protocol, related.first AS words

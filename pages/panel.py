@@ -275,6 +275,7 @@ def draw_worklist(worklist: pd.DataFrame, as_of: date) -> None:
     """The rows; a click anywhere in one opens its patient."""
     event = st.dataframe(
         styled(as_table(worklist, as_of), worklist),
+        key="worklist",
         column_config=columns(),
         hide_index=True,
         row_height=ROW_HEIGHT,

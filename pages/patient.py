@@ -6,33 +6,25 @@ What its reader can say after three seconds: "Hold dasatinib: ANC 430 on 2 March
 from datetime import date, timedelta
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 from pandas.io.formats.style import Styler
 
-from leuko.figures import GRADE_VERSION, patient_figure, use_in_words
+from leuko.figures import GRADE_VERSION, use_in_words
+from leuko.notes import cause_in_words
 from leuko.store import MOST_ROWS, About, Filters, Patient
-from pages.common import address, shared
+from pages.common import shared
+from pages.common.alerts import draw_alerts_of_patient
+from pages.common.courses import draw_courses
+from pages.common.growth_factors import draw_growth_factors
 from pages.common.markup import safe
+from pages.common.trajectory import draw_figure
 from pages.common.why import draw_episodes, draw_sources, draw_why
 
 FOUND_AT_ONCE = 20
-SCALES = ("linear", "log")
-HEADLINE = 220  # characters that can be read at a glance
 MARK_WORDS = 64  # characters that fit beside a marked day, to whichever side
 A_YEAR = timedelta(days=366)  # a count may be due after the last day of the data
 NAMES = {"anc": "ANC", "platelets": "Platelets", "wbc": "WBC"}
-CERTAINTY = {
-    "firm": "Firm: the gaps between the counts leave nothing open.",
-    "sparse": "Sparse: the counts lie days apart; at the clocks' shortest another clause would decide.",
-}
-# On a narrow screen the figure keeps the width that its labels need and is moved sideways; it opens at its right end,
-# where the newest counts are, or at its left end where a marked day is.
-NARROW = (
-    "<style>.st-key-figure {{ overflow-x: auto; direction: {direction}; }} .st-key-figure > * {{ direction: ltr; }} "
-    ".st-key-figure [data-testid=stElementContainer] {{ min-width: 760px; }}</style>"
-)
-TOOLBAR = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
+CAUSE = "cytopenia_cause"
 
 
 @st.cache_data(show_spinner="Reading the patient", max_entries=200)
@@ -117,69 +109,6 @@ def identity(about: dict, as_of: date) -> str:
     return f'<div><strong style="font-size:1.2rem">{safe(about["name"])}</strong> {told}</div>'
 
 
-def draw_course(course: dict, *, big: bool) -> None:
-    """What to do in one sentence, in words, icon and colour; beneath it what it rests on."""
-    colour = shared.tone_colour(course["tone"], shared.theme())
-    first, rest = headline(course["to_do"])
-    size = "1.45rem" if big else "1.1rem"
-    st.html(
-        f'<div style="border-left:6px solid {colour};padding:0.1rem 0 0.1rem 1rem">'
-        f'<div style="color:{colour};font-weight:700">{safe(course["icon"])} {safe(course["word"])}</div>'
-        f'<div style="font-size:{size};line-height:1.3;font-weight:600">{safe(first)}</div>'
-        f"<div>{safe(rest)}</div>"
-        f'<div style="opacity:0.85;margin-top:0.3rem">{safe(CERTAINTY.get(course["certainty"], ""))}</div>'
-        f'<div style="opacity:0.85">{safe(standing(course))}</div></div>'
-    )
-
-
-def headline(to_do: str) -> tuple[str, str]:
-    """What to read first, and the rest: a long reason goes on in smaller words after its first sentence."""
-    if len(to_do) <= HEADLINE:
-        return to_do, ""
-    first, _, rest = to_do.partition(". ")
-    return f"{first}.", rest
-
-
-def standing(course: dict) -> str:
-    """The facts of a course in a line: dose, last ANC, since when, the next count, the protocol."""
-    anc = shared.number(course["last_anc"], "cells/µL", course["last_anc_comparator"])
-    parts = [
-        ("dose now", shared.number(course["dose_now_mg"], course["dose_unit"])),
-        ("first dose", first_dose(course)),
-        ("last ANC", f"{anc} on {shared.day(course['last_anc_on'])}"),
-        ("since", shared.day(course["since"])),
-        (
-            "next count due",
-            shared.NONE if course["status"] == "off_drug" else shared.day(course["next_lab_due_on"]),
-        ),
-        ("protocol", course["protocol"]),
-    ]
-    said = [
-        f"{name} {value}"
-        for name, value in parts
-        if not shared.is_missing(value) and shared.NONE not in value
-    ]
-    return " · ".join(said)
-
-
-def first_dose(course: dict) -> str:
-    """The first dose of the course, beside the one that the protocol's table starts at, where it names one."""
-    given = shared.number(course["first_dose_mg"], course["dose_unit"])
-    table = course["starting_dose_mg"]
-    return given if shared.is_missing(table) else f"{given} (the table starts at {shared.number(table, 'mg')})"
-
-
-def draw_courses(worklist: pd.DataFrame) -> None:
-    """The most urgent course large, the others below it."""
-    if worklist.empty:
-        st.info("On this day nothing was known of this patient that a protocol could be applied to.")
-        return
-    first, *others = worklist.to_dict("records")
-    draw_course(first, big=True)
-    for course in others:
-        draw_course(course, big=False)
-
-
 def marked(about: About) -> tuple[date, str] | None:
     """The day that the address asks to mark in the figure, and its words; within a year of the data, else none."""
     first, last = shared.span(about)
@@ -198,24 +127,6 @@ def draw_mark(mark: tuple[date, str] | None) -> None:
         st.markdown(f":material/flag: Marked in the figure: **{shared.day(mark[0])}**, “{shared.plain(mark[1])}”.")
     elif asked:
         st.warning(f"“{shared.plain(asked)}” is not a day (YYYY-MM-DD) that can be marked in these data.")
-
-
-def draw_figure(patient: Patient, as_of: date, mark: tuple[date, str] | None) -> None:
-    address.take("scale", lambda said: SCALES[said == ["log"]])
-    scale = st.segmented_control("ANC axis", SCALES, required=True, key="scale") or SCALES[0]
-    address.put("scale", [] if scale == SCALES[0] else [scale])
-    figure = patient_figure(patient, as_of, scale=scale, theme=shared.theme(), mark=mark)
-    start, end = (pd.Timestamp(edge) for edge in figure["layout"]["xaxis"]["range"])
-    is_early = mark is not None and pd.Timestamp(mark[0]) < start + (end - start) / 2
-    st.html(NARROW.format(direction="ltr" if is_early else "rtl"))
-    st.container(key="figure").plotly_chart(
-        go.Figure(figure, _validate=False),
-        theme=None,
-        key=f"figure_{patient.about['patient_id']}",
-        config=TOOLBAR,
-        alt="ANC over time with its bands, the protocol's decisions, doses, platelets, WBC and events. "
-        "The same numbers stand in the tables below.",
-    )
 
 
 # Tables
@@ -288,9 +199,17 @@ def event_table(events: pd.DataFrame) -> pd.DataFrame:
             "On": events["occurred_at"],
             "Event": events["kind"],
             "Words": events["value"],
+            "Decides": [what_it_decides(event) for event in events.to_dict("records")],
             "Source": events["source"],
         }
     )
+
+
+def what_it_decides(event: dict) -> str | None:
+    """What a recorded cause of low counts decides, in words; None for any other event."""
+    if event["kind"] != CAUSE:
+        return None
+    return cause_in_words("" if shared.is_missing(event["value"]) else event["value"])[1]
 
 
 def draw_patient(
@@ -299,6 +218,7 @@ def draw_patient(
     draw_figure(patient, as_of, mark)
     draw_why(patient)
     draw_episodes(patient)
+    draw_growth_factors(patient, as_of)
     draw_numbers(patient, set_aside)
     draw_sources(patient.sources)
 
@@ -348,7 +268,8 @@ def main() -> None:
             return
         set_aside = read_set_aside(*source, patient_id)
         st.html(identity(patient.about, as_of))
-        draw_courses(patient.worklist)
+        draw_alerts_of_patient(patient.alerts)
+        draw_courses(patient)
         draw_set_aside_line(set_aside, is_another_day=as_of != store.about.as_of)
         mark = marked(store.about)
         draw_mark(mark)

@@ -35,12 +35,17 @@ def addresses(database: Path) -> dict[str, tuple[str, int]]:
         "panel-nothing-found": ("/?search=nobody-of-this-name", 900),
         "patient": (f"/patient?patient={urgent}", 2400),
         "patient-none-chosen": ("/patient", 900),
+        "protocols": ("/protocols?protocol=dasatinib-cp-us", 2300),
+        "protocols-try": ("/protocols?protocol=dasatinib-cp-us&part=try", 3000),
         "adherence": ("/adherence", 1700),
         "adherence-events": ("/adherence?measure=hold_given&ending=not_met", 1800),
         "adherence-sites": ("/adherence?measure=supported_hold&show=site", 1900),
         "adherence-months": ("/adherence?measure=follow_up_count&show=month", 2600),
         "adherence-grace": ("/adherence?measure=hold_given&show=grace&hold_grace_days=2&site=East", 1700),
         "adherence-nothing": ("/adherence?drug=asciminib", 700),
+        "changes-if": ("/changes_if?instead=dasatinib-cp-us", 2300),
+        "changes-if-earlier-day": ("/changes_if?instead=dasatinib-cp-eln&as_of=2026-03-10", 2300),
+        "changes-if-nothing-chosen": ("/changes_if", 700),
         "patient-marked": (f"/patient?patient={held_late}&mark={due_on}&mark_words=Hold+given%3A+not+met", 1500),
     }
 

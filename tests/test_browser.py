@@ -14,6 +14,7 @@ from tests.serving import ROOT
 pytestmark = pytest.mark.browser
 
 ROW_HEIGHT, HEADER_HEIGHT = 66, 36  # pixels in the worklist, which is drawn on a canvas
+EDITOR_ROW = 35  # and its header
 SENTENCE = re.compile(r"^\d+ patients? needs? a hold, .*cannot be told\.$")
 
 
@@ -47,7 +48,7 @@ def view(database):
 
 
 def worklist(page: Page):
-    return page.get_by_test_id("stDataFrame").first.locator("canvas").first
+    return page.locator(".st-key-worklist").get_by_test_id("stDataFrame").locator("canvas").first
 
 
 def wait_for_panel(page: Page) -> None:
@@ -210,3 +211,45 @@ def test_a_marked_day_is_in_sight_on_a_narrow_screen(open_at, view):
     box = words.bounding_box()
     assert 0 <= box["x"] <= 390 - box["width"]
     assert page.locator(".st-key-figure").evaluate("figure => figure.scrollLeft") == 0
+
+
+def type_into(page: Page, editor: int, row: int, from_left: int, words: str) -> None:
+    """Type over a cell of the checker's editors, rows counted from 0."""
+    grid = page.get_by_test_id("stDataFrame").nth(editor).locator("canvas").first
+    grid.scroll_into_view_if_needed()
+    page.wait_for_timeout(1000)  # until the canvas has been painted
+    box = grid.bounding_box()
+    page.mouse.click(box["x"] + from_left, box["y"] + EDITOR_ROW * (row + 1.5))
+    page.keyboard.press("Enter")
+    page.locator(".gdg-input").fill(words)
+    page.keyboard.press("Enter")
+
+
+def test_counts_typed_over_an_example_are_answered_kept_in_the_address_and_asked_of_another_version(open_at):
+    page = open_at("/protocols?protocol=dasatinib-guideline&part=try")
+    expect(page.get_by_text(re.compile("^Resume dasatinib at 100 mg: Recovered")).first).to_be_visible()
+    type_into(page, editor=0, row=3, from_left=600, words="999")
+    answer = page.get_by_text(re.compile("^Keep holding dasatinib"))
+    expect(answer.first).to_be_visible()
+    assert [row.split(":")[1] for row in asked(page)["try_counts"]] == ["2000", "400", "750", "999"]
+    page.reload()
+    expect(answer.first).to_be_visible()
+    type_into(page, editor=0, row=3, from_left=600, words="low")
+    expect(page.get_by_text("Counts, row 4, ANC “low”: not a number.")).to_be_visible()
+    type_into(page, editor=0, row=3, from_left=600, words="999")
+    expect(answer.first).to_be_visible()
+    page.get_by_role("link", name="Panel").click()
+    wait_for_panel(page)
+    page.get_by_role("link", name="Protocols").click()
+    expect(answer.first).to_be_visible()
+    page.goto(page.url.replace("protocol=dasatinib-guideline", "protocol=imatinib-cp-eln"))
+    expect(page.get_by_text(re.compile("imatinib.*999", re.DOTALL)).first).to_be_visible()
+    assert [row.split(":")[1] for row in asked(page)["try_counts"]] == ["2000", "400", "750", "999"]
+
+
+@pytest.mark.parametrize("part", ["table", "try"])
+def test_a_protocol_fits_a_narrow_screen(open_at, part):
+    page = open_at(f"/protocols?protocol=dasatinib-cp-us&part={part}", width=390, height=844)
+    expect(page.get_by_text(re.compile("^Hold dasatinib when ANC is below 500"))).to_be_visible()
+    expect(page.get_by_role("heading", name="Sources" if part == "table" else "Episodes")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -24,6 +24,7 @@ COLUMNS = {
     "recommendations": "patient_id,drug,protocol,episode,decided_on,action,dose_mg,clause,certainty,why,during",
     "worklist": "patient_id,drug,protocol,status,dose_mg,since,last_anc,last_anc_on,next_lab_due_on,"
     "certainty,why,mismatch",
+    "alerts": "patient_id,drug,kind,since,why,source,url",
     "rejected": "source,raw_record,reason,patient_id,kind",
 }
 AUDIT = {

@@ -1,4 +1,4 @@
-"""`leuko.evaluate`: frames or a connection in, four frames out, nothing else of the connection changed."""
+"""`leuko.evaluate`: frames or a connection in, five frames out, nothing else of the connection changed."""
 
 from datetime import date, datetime
 
@@ -10,7 +10,7 @@ import leuko
 from leuko.evaluation import COLUMNS
 
 LABS = (("A", "anc", 1800, "2024-01-10 08:00"), ("A", "anc", 400, "2024-02-01 08:00"))
-TABLES = ("episodes", "recommendations", "worklist")
+TABLES = ("episodes", "recommendations", "worklist", "alerts")
 
 
 def frames():
@@ -46,7 +46,7 @@ def everything(con):
     return {
         key: con.execute(f'FROM "{key[0]}".main."{key[1]}"').fetchall()
         for key in found
-        if key[1] not in (*TABLES, "unmatched", "alerts")
+        if key[1] not in (*TABLES, "unmatched", "alerts", "growth_factors")
     }
 
 

@@ -28,6 +28,7 @@ COUNTS = [
     "source",
     "used",
     "grade",
+    "ref_low",
 ]
 DOSES = ["drug", "setting", "protocol", "dose_mg", "dose_unit", "start_on", "end_on", "end_reason", "source"]
 EPISODES = ["drug", "protocol", "episode", "onset_on", "recovered_on", "trigger", "anc_nadir", "cause"]
@@ -36,7 +37,8 @@ LINES = ["protocol", "analyte", "role", "operator", "number", "verified"]
 EVENTS = ["kind", "value", "occurred_at", "source"]
 WORKLIST = ["patient_id", "drug", "protocol", "dose_unit"]
 
-KINDS = {"used": bool, "derived": bool, "grade": float, "dose_mg": float, "clause": float, "during": float}
+NUMBERS = ("grade", "ref_low", "dose_mg", "clause", "during")
+KINDS = {"used": bool, "derived": bool, **dict.fromkeys(NUMBERS, float)}
 
 
 def frame(columns, rows, days=()):
@@ -45,7 +47,7 @@ def frame(columns, rows, days=()):
     return made.assign(**{day: pandas.to_datetime(made[day], format="ISO8601") for day in days})
 
 
-def count(analyte, at, value, comparator="", used=True, status="final", derived=False, grade=None):
+def count(analyte, at, value, comparator="", used=True, status="final", derived=False, grade=None, limit=None):
     raw = f"{comparator}{value / 1000:g}"
     return [
         analyte,
@@ -62,6 +64,7 @@ def count(analyte, at, value, comparator="", used=True, status="final", derived=
         "labs.csv row 7",
         used,
         grade,
+        limit,
     ]
 
 
@@ -243,7 +246,7 @@ def test_superseded_versions_are_hollow_and_say_so(treated):
     (unused,) = traces(patient_figure(treated, AS_OF), "ANC, not used")
     assert unused["y"] == [510]
     assert unused["mode"] == "markers"
-    assert unused["marker"]["symbol"].endswith("-open")
+    assert unused["marker"]["symbol"] == ["circle-open"]
     assert "not used" in next(iter(unused["customdata"]))
 
 
@@ -255,9 +258,110 @@ def test_a_comparator_shows_in_shape_words_and_hover(treated):
     assert "ANC &lt;100 cells/µL" in anc["customdata"][place]
 
 
-def test_derived_counts_say_so(treated):
+def test_derived_counts_have_a_shape_of_their_own_and_say_so(treated):
     (anc,) = traces(patient_figure(treated, AS_OF), "ANC")
-    assert "derived, not measured" in anc["customdata"][anc["y"].index(2600)]
+    place = anc["y"].index(2600)
+    assert "derived from WBC and differential, not measured" in anc["customdata"][place]
+    assert anc["marker"]["symbol"][place] == "square"
+    others = [shape for at, shape in enumerate(anc["marker"]["symbol"]) if at != place]
+    assert "square" not in others
+    assert not any("derived" in said for at, said in enumerate(anc["customdata"]) if at != place)
+
+
+def test_the_newest_derived_count_is_labelled_once(treated):
+    def labelled(figure):
+        return [note for note in figure["layout"]["annotations"] if note["text"] == "derived from WBC and differential"]
+
+    treated.counts.loc[4, "derived"] = True
+    (label,) = labelled(patient_figure(treated, AS_OF))
+    assert (label["x"][:10], label["y"]) == ("2025-10-07", 1900)
+    (label,) = labelled(patient_figure(treated, AS_OF, scale="log"))
+    assert 10 ** label["y"] == pytest.approx(1900)
+    treated.counts["derived"] = False
+    assert labelled(patient_figure(treated, AS_OF)) == []
+
+
+def test_a_derived_count_below_the_range_says_both():
+    low = count("anc", "2026-03-01T08:10", 100, "<", derived=True)
+    (anc,) = traces(patient_figure(patient([low]), AS_OF), "ANC")
+    assert anc["marker"]["symbol"] == ["triangle-down"]
+    assert anc["text"] == ["&lt;100 (derived)"]
+
+
+def test_a_derived_count_that_is_not_used_is_hollow():
+    unused = count("anc", "2026-03-01T08:10", 600, derived=True, used=False)
+    figure = patient_figure(patient([unused, count("anc", "2026-03-01T08:10", 650)]), AS_OF)
+    assert traces(figure, "ANC, not used")[0]["marker"]["symbol"] == ["square-open"]
+    assert "derived from WBC and differential" not in words(figure)
+
+
+# ---- WBC and its grades
+
+
+def wbc(*rows):
+    """A patient with these WBC: day, count, the laboratory's lower limit."""
+    return patient([count("wbc", day, value, limit=limit) for day, value, limit in rows])
+
+
+def grade_words(figure):
+    return [text for text in words(figure) if "CTCAE" in text]
+
+
+def grade_lines(figure):
+    """The lines of the WBC panel: count, and its ends in days where they are not those of the panel."""
+    axis = next(trace["yaxis"] for trace in figure["data"] if trace["name"] == "WBC")
+    lines = [shape for shape in figure["layout"]["shapes"] if shape["type"] == "line" and shape["yref"] == axis]
+    return [(line["y0"], *((line["x0"][:10], line["x1"][:10]) if line["xref"] == "x" else ())) for line in lines]
+
+
+def test_wbc_has_the_grades_of_the_table_with_their_version():
+    figure = patient_figure(wbc(("2026-03-01", 2500, None)), AS_OF)
+    published = {
+        float(row["below"]): f"CTCAE v5.0 grade {row['grade']}, below {float(row['below']):,.0f}"
+        for row in read_rows("grades")
+        if (row["version"], row["analyte"]) == ("5.0", "wbc") and row["below"] != "lln"
+    }
+    assert sorted(grade_words(figure)) == sorted(published.values())
+    assert sorted(grade_lines(figure)) == sorted((below,) for below in published)
+    assert "CTCAE v5.0 grade 3, below 2,000" in words(figure)
+
+
+def test_the_cuts_of_wbc_are_read_from_the_table(monkeypatch):
+    rows = [{"version": "5.0", "analyte": "wbc", "grade": "4", "at_least": "", "below": "1234"}]
+    monkeypatch.setattr("leuko.figures.grade_bands.read_rows", lambda name: rows)
+    assert grade_words(patient_figure(wbc(("2026-03-01", 2500, None)), AS_OF)) == ["CTCAE v5.0 grade 4, below 1,234"]
+
+
+@pytest.mark.parametrize(("limit", "shown"), [(None, False), (2900, False), (3000, False), (3001, True), (4000, True)])
+def test_grade_1_shows_only_with_a_limit_of_the_laboratory_above_grade_2(limit, shown):
+    said = grade_words(patient_figure(wbc(("2026-03-01", 2500, limit)), AS_OF))
+    assert [text for text in said if "grade 1" in text] == ([f"CTCAE v5.0 grade 1, below {limit:,}"] if shown else [])
+
+
+def test_a_limit_stands_until_another_or_none_is_reported():
+    limits = {"2026-02-01": 4000, "2026-02-08": 4000, "2026-02-15": 3500, "2026-02-22": None}
+    days = [(day, 3800, limit) for day, limit in limits.items()]
+    figure = patient_figure(wbc(*days), AS_OF)
+    assert grade_lines(figure)[-2:] == [(4000, "2026-02-01", "2026-02-15"), (3500, "2026-02-15", "2026-02-22")]
+    back = patient_figure(wbc(*days, ("2026-03-01", 3800, 4000)), AS_OF)
+    assert grade_lines(back)[-1] == (4000, "2026-03-01", "2026-04-01")
+    assert sum("grade 1" in text for text in grade_words(back)) == 2, "each limit is named once"
+
+
+def test_without_wbc_there_is_no_panel_of_it():
+    figure = patient_figure(patient([count("anc", "2026-03-01", 900)]), AS_OF)
+    assert grade_words(figure) == []
+    assert not any("WBC" in text for text in words(figure))
+
+
+def test_wbc_follows_the_scale_and_the_bands_end_on_its_bottom_line():
+    figure = patient_figure(wbc(("2026-02-01", 150_000, 4000), ("2026-03-01", 0, 4000)), AS_OF, scale="log")
+    (trace,) = traces(figure, "WBC")
+    axis = figure["layout"][trace["yaxis"].replace("y", "yaxis")]
+    assert axis["type"] == "log"
+    of_panel = [shape for shape in figure["layout"]["shapes"] if shape["yref"] == trace["yaxis"]]
+    shades = [shape for shape in of_panel if shape["type"] == "rect"]
+    assert {shade["y0"] for shade in shades} == {trace["y"][1]} == {axis["tickvals"][0]}
 
 
 def test_thresholds_are_lines_only_where_they_differ_from_the_bands(treated):
@@ -378,6 +482,33 @@ def test_events_stand_in_rows_named_in_words(treated):
         if name.startswith("yaxis") and "G-CSF" in axis.get("ticktext", ())
     )
     assert rows == ["G-CSF", "cause", "fever", "infection"]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "shown", "decides"),
+    [
+        ("malignancy", "malignancy", "taken as the disease"),
+        ("drug", "a drug", "taken as the treatment"),
+        ("hypersplenism", "hypersplenism", "decides nothing"),
+        ("immune", "immune neutropenia", "decides nothing"),
+        ("viral", "viral", "not a listed cause: decides nothing"),
+    ],
+)
+def test_a_cause_stands_on_the_time_axis_with_its_words_and_what_it_decides(recorded, shown, decides):
+    figure = patient_figure(patient(events=[["cytopenia_cause", recorded, "2026-03-05", "events.csv row 1"]]), AS_OF)
+    (cause,) = traces(figure, "cause")
+    assert cause["x"] == ["2026-03-05T00:00:00"]
+    assert cause["text"] == [f"  {shown} ({decides})"]
+    assert f"<b>cause {shown}</b><br>{decides}<br>5 March 2026" in cause["customdata"][0]
+
+
+def test_old_background_does_not_stretch_the_time_axis_and_its_row_points_to_it():
+    known = [["heart_failure", "NYHA II", "2011-05-01", "row 1"], ["fever", "38.6", "2026-01-02", "row 2"]]
+    figure = patient_figure(patient([count("anc", "2026-02-01", 900)], events=known), AS_OF)
+    assert "2025-12-25" < figure["layout"]["xaxis"]["range"][0] < "2026-01-02"
+    (rows,) = [axis["ticktext"] for axis in figure["layout"].values() if "fever" in str(axis)]
+    assert rows == ["fever", "◂ heart failure"]
+    assert traces(figure, "heart failure")[0]["x"] == ["2011-05-01T00:00:00"]
 
 
 def test_panels_never_overlap_and_share_the_time_axis(treated):

@@ -1,12 +1,14 @@
 """The patient's page, drawn from a small published database: what must be on it, and what bad input gives."""
 
 import json
+import re
 from datetime import date
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from leuko.publish import load_csv
+from leuko.store import Store
 from tests.serving import app_at
 
 PAGE = "pages/patient.py"
@@ -25,18 +27,37 @@ P4,anc,0.4,10*9/L,,2026-02-02T08:00,,final
 P4,platelets,90,10*9/L,,2026-02-02T08:00,,final
 P4,anc,1.4,10*9/L,,2026-02-06T08:00,,final
 P5,anc,1.9,10*9/L,,2026-03-21T08:00,2026-03-24T08:00,final
+P6,anc,0.3,10*9/L,,2026-02-10T08:00,,final
+P6,wbc,1.2,10*9/L,,2026-02-10T08:00,,final
+P8,anc,0.3,10*9/L,,2026-02-10T08:00,,final
+P7,wbc,2.0,10*9/L,,2026-02-02T08:00,,final
+P7,segs_pct,20,%,,2026-02-02T08:00,,final
+P7,wbc,4.0,10*9/L,,2026-02-12T08:00,,final
+P7,segs_pct,40,%,,2026-02-12T08:00,,final
 """
 EXPOSURES = """patient_id,drug,setting,dose_mg,dose_unit,start_on,end_on,end_reason
 P1,dasatinib,,100,mg,2026-01-02,,
 P3,dasatinib,dasatinib-advanced-us,140,mg,2026-01-02,,
 P4,dasatinib,dasatinib-cp-us,70,mg,2026-01-02,,
+P6,dasatinib,dasatinib-advanced-us,140,mg,2026-01-02,,
+P7,dasatinib,,100,mg,2026-01-02,,
+P8,dasatinib,dasatinib-advanced-us,140,mg,2026-01-02,2026-02-16,discontinued
 """
 PATIENTS = """patient_id,name,birth_date,sex,site,clinician,diagnosis,left_on
 P1,Ada *Haldanito* <b>,1980-03-09,female,East,Dr Corvane,"CML, chronic phase",
 P2,Bea Ostrandi,,,West,,,2026-03-20
+P6,Fay Undari,,,East,,"CML, accelerated phase",
+P7,Gil Brandalo,,,East,,Kidney transplant,
 """
 EVENTS = """patient_id,kind,value,occurred_at
 P1,fever,38.6,2026-03-09T18:00
+P6,cytopenia_cause,malignancy,2026-02-15
+P6,cytopenia_cause,viral,2026-02-20
+P8,cytopenia_cause,disease,2026-02-15
+P7,gcsf,filgrastim 300 ug,2026-02-09
+P7,gcsf,filgrastim 300 ug,2026-02-13
+P7,heart_failure,NYHA II,2025-06-01
+P7,albumin,28 g/L,2026-01-15
 """
 
 
@@ -267,3 +288,101 @@ def test_a_mark_goes_with_its_patient(draw):
     next(button for button in app.button if button.label == "Another patient").click().run()
     assert "mark" not in app.query_params
     assert "mark_words" not in app.query_params
+
+
+# ---- what must be known, causes, derived counts, growth factors
+
+
+def test_an_escalation_says_what_must_be_known_first(draw):
+    shown = html_of(draw(patient="P6"))
+    first = shown.split("Must be known first:</strong> ")[1].split("</div>")[0]
+    for piece in ("marrow", "accelerated or blast phase", "for lack of response", "its words were not read"):
+        assert piece in first
+    assert shown.index("Consider escalating dasatinib to 180 mg") < shown.index("Must be known first:")
+
+
+@pytest.mark.parametrize(
+    ("patient", "day"), [("P6", "2026-02-12"), ("P8", "2026-03-22"), ("P3", "2026-03-22"), ("P1", "2026-03-22")]
+)
+def test_nothing_must_be_known_first_where_nothing_is_escalated(draw, patient, day):
+    assert "Must be known first" not in html_of(draw(patient=patient, as_of=day))
+
+
+def test_what_must_be_known_first_comes_with_the_cause(database):
+    store = Store(database)
+    before, after = (
+        store.view(as_of=date(2026, 2, day)).patient("P6").known_first["protocol"].tolist() for day in (12, 16)
+    )
+    store.close()
+    assert (before, after) == ([], ["dasatinib-advanced-us"])
+
+
+def test_causes_stand_in_the_events_with_what_they_decide(draw):
+    events = draw(patient="P6").dataframe[2].value
+    assert dict(zip(events["Words"], events["Decides"], strict=True)) == {
+        "malignancy": "taken as the disease",
+        "viral": "not a listed cause: decides nothing",
+    }
+    assert draw(patient="P1").dataframe[2].value["Decides"].isna().all()
+
+
+def test_a_derived_anc_says_so_in_sentences_and_tables(draw):
+    app = draw(patient="P7")
+    shown = html_of(app)
+    assert "last ANC 1,600 cells/µL (derived) on 12 February 2026" in shown
+    assert ">400 (derived)</td>" in shown.split("G-CSF before recovery")[1]
+    counts = app.dataframe[0].value
+    assert dict(zip(counts["Count"], counts["Derived"], strict=False)) == {"ANC": "derived", "WBC": "measured"}
+    assert "(derived)" not in html_of(draw(patient="P1"))
+
+
+def episodes_of(app: AppTest) -> str:
+    """The table of episodes and what stands beneath it."""
+    return html_of(app).split("G-CSF before recovery")[1].split("Growth factor")[0].split("Last growth")[0]
+
+
+def test_the_days_from_the_last_growth_factor_stand_beside_the_recovery(draw):
+    shown = episodes_of(draw(patient="P7"))
+    assert "3 days before" in shown
+    assert "is not marrow recovery. Source:" in shown
+
+
+def test_a_recovery_without_growth_factor_says_so_and_has_no_remark(draw):
+    shown = episodes_of(draw(patient="P4"))
+    assert "none recorded" in shown
+    assert "marrow recovery" not in html_of(draw(patient="P4"))
+
+
+def test_an_open_episode_has_no_days_from_a_growth_factor(draw):
+    shown = episodes_of(draw(patient="P6"))
+    assert "before" not in shown
+    assert "none recorded" not in shown
+
+
+def test_growth_factor_notes_show_what_the_record_has_and_no_other_number(draw):
+    shown = html_of(draw(patient="P7")).split("Last growth factor dose: ")[1].split("The numbers")[0]
+    shown = shown.split("dasatinib-guideline")[0]
+    assert shown.startswith("filgrastim 300 ug on 13 February 2026, 37 days before 22 March 2026.")
+    assert "Kidney transplant: G-CSF is used" in shown
+    assert "no score is made" in shown
+    rows = {row.split("<")[0]: row for row in shown.split('1px solid #8884">') if row.strip()}
+    assert {"Heart failure (independent)", "Low albumin (associated)", "High G-CSF dose (associated)"} <= set(rows)
+    assert not any("chemotherapy courses" in row or "radiotherapy (" in row for row in rows)
+    said = re.sub(r"<[^>]*>", " ", shown)
+    recorded = {"300", "13", "2026", "37", "22", "1", "2025", "28", "15", "2"}
+    source = {"6", "4588600"}
+    assert set(re.findall(r"\d+", said)) <= recorded | source
+    assert said.count("cannot tell: no cut-off was published in what could be read") == 2
+    assert "Contradicting data" in said and "pmc.ncbi.nlm.nih.gov" in shown
+
+
+def test_a_patient_without_any_of_it_has_no_growth_factor_notes(draw):
+    headings = [heading.value for heading in draw(patient="P1").subheader]
+    assert "Growth factors" not in headings
+    assert "Growth factors" in [heading.value for heading in draw(patient="P7").subheader]
+
+
+def test_a_later_growth_factor_is_not_known_before(draw):
+    shown = html_of(draw(patient="P7", as_of="2026-02-12"))
+    assert "filgrastim 300 ug on 9 February 2026, 3 days before 12 February 2026." in shown
+    assert "13 February 2026" not in shown

@@ -10,14 +10,15 @@ from datetime import date
 import pandas
 
 from leuko.figures import labels
-from leuko.figures.counts import GRADE_VERSION, count_panel, use_in_words
+from leuko.figures.counts import count_panel, use_in_words
 from leuko.figures.doses import dose_panels
-from leuko.figures.lanes import decision_panel, event_panel
+from leuko.figures.grade_bands import GRADE_VERSION
+from leuko.figures.lanes import BACKGROUND, decision_panel, event_panel
 from leuko.figures.panels import HEADING_GAP, Panel, View, rows
 
 __all__ = ["GRADE_VERSION", "patient_figure", "use_in_words"]
 
-MARGIN = {"l": 104, "r": 176, "t": 72, "b": 44}  # room for names, edge labels, the tools and headings, days
+MARGIN = {"l": 104, "r": 196, "t": 72, "b": 44}  # room for names, edge labels, the tools and headings, days
 
 DAY_FIRST = [  # how days are written on the time axis, by the distance of its marks
     {"dtickrange": [None, 86_399_999], "value": "%H:%M\n%-d %b %Y"},
@@ -33,7 +34,7 @@ def patient_figure(
     """Counts, decisions, doses and events of one patient on one time axis, as known on `as_of`.
 
     `patient` holds the frames of `leuko.store.Patient`; counts in cells/µL, doses in the unit recorded.
-    `scale` is that of the ANC axis, "linear" or "log" (0 is drawn on its bottom line, and the heading says
+    `scale` is that of ANC and WBC, "linear" or "log" (0 is drawn on the bottom line, and the heading says
     so); `theme` is "light" or "dark". The bands of `leuko/bands.csv` are always there, with or without
     counts. `mark` is a day with words, such as an event of the audit: a line at its start, named at its top.
     Raises KeyError for another theme and ValueError for another scale.
@@ -60,12 +61,12 @@ def patient_figure(
 def span(
     patient, as_of: pandas.Timestamp, scale: str, theme: str, mark: tuple[date, str] | None = None
 ) -> View:
-    """From the first thing recorded to just after `as_of`, at least a month; a marked day is always within."""
-    firsts = [
-        patient.counts["collected_at"].min(),
-        patient.doses["start_on"].min(),
-        patient.events["occurred_at"].min(),
-    ]
+    """From the first thing recorded to just after `as_of`, at least a month; a marked day is always within.
+
+    What a patient brings along, such as an old heart failure, does not stretch it.
+    """
+    events = patient.events[~patient.events["kind"].isin(BACKGROUND)]
+    firsts = [patient.counts["collected_at"].min(), patient.doses["start_on"].min(), events["occurred_at"].min()]
     known = [first for first in firsts if not pandas.isna(first)]
     marked = [pandas.Timestamp(mark[0])] if mark else []
     start = min([*known, *marked, as_of - pandas.Timedelta(days=30)])

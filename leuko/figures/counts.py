@@ -1,4 +1,4 @@
-"""The panels of counts: ANC with its bands, platelets, WBC. All in cells/µL."""
+"""The panels of counts: ANC with its bands, platelets, WBC with its CTCAE grades. All in cells/µL."""
 
 import html
 import math
@@ -6,15 +6,16 @@ from dataclasses import dataclass
 
 from leuko.facts import read_rows
 from leuko.figures import labels
+from leuko.figures.grade_bands import GRADE_VERSION, GradeBand, grade_bands
 from leuko.figures.panels import Panel, View, rows
 from leuko.protocols.words import in_words
 
 NAMES = {"anc": "ANC", "platelets": "Platelets", "wbc": "WBC"}
 SENTENCE_NAMES = {"anc": "ANC", "platelets": "platelet count", "wbc": "WBC"}
 SYMBOLS = {"": "circle", "<": "triangle-down", ">": "triangle-up"}
+DERIVED = "derived from WBC and differential"
 WITHDRAWN = ("entered-in-error", "cancelled")
-GRADE_VERSION = "CTCAE v5.0"
-HEIGHTS = {"anc": 360, "platelets": 100, "wbc": 100}
+HEIGHTS = {"anc": 360, "platelets": 100, "wbc": 150}
 LOWEST_TOP = {"anc": 2000, "platelets": 100_000, "wbc": 5000}  # an axis always reaches this far, cells/µL
 
 
@@ -25,16 +26,19 @@ def count_panel(patient, analyte: str, view: View) -> Panel | None:
     if not counts and not lines and analyte != "anc":
         return None
     scale = CountScale.of(
-        [count["value"] for count in counts], analyte, view.scale if analyte == "anc" else "linear"
+        [count["value"] for count in counts], analyte, "linear" if analyte == "platelets" else view.scale
     )
-    bands = read_rows("bands") if analyte == "anc" else ()
-    panel = Panel(f"{NAMES[analyte]}, cells/µL{scale.remark}", scale.height, scale.axis())
     used, unused = ([count for count in counts if count["used"] is is_used] for is_used in (True, False))
+    bands = read_rows("bands") if analyte == "anc" else ()
+    grades = grade_bands(used, analyte, view) if analyte == "wbc" else []
+    panel = Panel(f"{NAMES[analyte]}, cells/µL{scale.remark}", scale.height, scale.axis())
     panel.traces = [not_used(unused, scale, view)] if unused else []
     panel.traces += [points(used, scale, view)] if used else []
     panel.shapes = [band_shape(band, scale, view) for band in bands]
+    panel.shapes += [shape for grade in grades for shape in grade.shapes(scale.drawn(0.0), view)]
     panel.shapes += [line_shape(number, view) for number in lines]
-    panel.annotations = edge_labels(bands, lines, scale, view)
+    panel.annotations = edge_labels(edge_words(bands, lines, grades, scale), scale, view)
+    panel.annotations += derived_label(used, scale, view)
     if not counts:
         panel.annotations.append(nothing_known(analyte, view))
     return panel
@@ -81,8 +85,9 @@ class CountScale:
         if self.kind == "linear":
             return {"range": list(self.ends()), "tickformat": ",d", "nticks": 3 if self.height < 200 else 8}
         powers = range(round(math.log10(self.floor)), math.ceil(math.log10(self.top)) + 1)
+        steps = (1, 2, 5) if self.height >= 200 else (1,)
         marks = [
-            m * 10.0**power for power in powers for m in (1, 2, 5) if self.floor < m * 10.0**power < self.top
+            m * 10.0**power for power in powers for m in steps if self.floor < m * 10.0**power < self.top
         ]
         words = [labels.number_in_words(mark) for mark in marks]
         return {
@@ -94,9 +99,14 @@ class CountScale:
 
 
 def points(counts: list[dict], scale: CountScale, view: View) -> dict:
-    """The results that the rule reads, as points and a line; one with a comparator is a triangle."""
+    """The results that the rule reads, as points and a line.
+
+    One with a comparator is a triangle, a derived one a square; what is both is a triangle whose words say "derived".
+    """
     times = [count["collected_at"] for count in counts]
-    signed = [said(count) if count["comparator"] else "" for count in counts]
+    signed = [
+        f"{said(count)}{' (derived)' if count['derived'] else ''}" if count["comparator"] else "" for count in counts
+    ]
     shown = labels.fitting([view.pixel(time) for time in times], signed)
     return {
         "type": "scatter",
@@ -108,8 +118,8 @@ def points(counts: list[dict], scale: CountScale, view: View) -> dict:
         "textposition": "top center",
         "line": {"color": view.colour("line"), "width": 1.5},
         "marker": {
-            "size": [10 if count["comparator"] else 7 for count in counts],
-            "symbol": [SYMBOLS[count["comparator"] or ""] for count in counts],
+            "size": [10 if count["comparator"] else 9 if count["derived"] else 7 for count in counts],
+            "symbol": [symbol(count) for count in counts],
             "color": view.colour("line"),
             "opacity": 1,
             "line": {"width": 0},
@@ -117,6 +127,10 @@ def points(counts: list[dict], scale: CountScale, view: View) -> dict:
         "customdata": [count_hover(count) for count in counts],
         "hovertemplate": "%{customdata}<extra></extra>",
     }
+
+
+def symbol(count: dict) -> str:
+    return "square" if count["derived"] and not count["comparator"] else SYMBOLS[count["comparator"] or ""]
 
 
 def not_used(counts: list[dict], scale: CountScale, view: View) -> dict:
@@ -128,7 +142,11 @@ def not_used(counts: list[dict], scale: CountScale, view: View) -> dict:
         "x": [count["collected_at"].isoformat() for count in counts],
         "y": [scale.drawn(count["value"]) for count in counts],
         "opacity": 0.7,
-        "marker": {"symbol": "circle-open", "size": 8, "color": view.colour("faint")},
+        "marker": {
+            "symbol": ["square-open" if count["derived"] else "circle-open" for count in counts],
+            "size": 8,
+            "color": view.colour("faint"),
+        },
         "customdata": [count_hover(count) for count in counts],
         "hovertemplate": "%{customdata}<extra></extra>",
     }
@@ -151,7 +169,7 @@ def count_hover(count: dict) -> str:
     reported = f"{count['raw_value'] or ''} {count['raw_unit'] or ''}".strip()
     return labels.hover(
         f"{NAMES[count['analyte']]} {said(count)} cells/µL",
-        f"{'derived, not measured:' if count['derived'] else 'reported as'} {reported}",
+        f"{f'{DERIVED}, not measured:' if count['derived'] else 'reported as'} {reported}",
         labels.time_in_words(count["collected_at"]),
         f"{GRADE_VERSION}: {grade}",
         f"{count['status']}, {use_in_words(count)}",
@@ -216,11 +234,19 @@ def line_shape(number: float, view: View) -> dict:
     }
 
 
-def edge_labels(bands: tuple, lines: dict[float, list[str]], scale: CountScale, view: View) -> list[dict]:
-    """What each band and line is, in words at the right edge, moved apart where they would touch."""
+def edge_words(
+    bands: tuple, lines: dict[float, list[str]], grades: list[GradeBand], scale: CountScale
+) -> list[tuple[float, str, str]]:
+    """What each band, line and grade is: its place in pixels from the bottom, words and colour."""
     wanted = [(middle(band, scale), band["words"], band["tone"]) for band in bands]
     wanted += [(scale.pixel(number), "<br>".join(words), "text") for number, words in lines.items()]
-    wanted.sort(key=lambda label: label[0])
+    named = {grade.below: grade.words for grade in grades}  # once, where a limit stands, falls away and comes back
+    wanted += [(scale.pixel(below), words, "faint") for below, words in named.items()]
+    return sorted(wanted)
+
+
+def edge_labels(wanted: list[tuple[float, str, str]], scale: CountScale, view: View) -> list[dict]:
+    """These words at the right edge, moved apart where they would touch."""
     moves = labels.spread(
         [place for place, *_ in wanted], [words.count("<br>") + 1 for _, words, _ in wanted]
     )
@@ -241,6 +267,33 @@ def edge_labels(bands: tuple, lines: dict[float, list[str]], scale: CountScale, 
             "font": {"size": 12, "color": view.colour(colour)},
         }
         for (place, words, colour), move in zip(wanted, moves, strict=True)
+    ]
+
+
+def derived_label(counts: list[dict], scale: CountScale, view: View) -> list[dict]:
+    """What a square is, beside the newest of them."""
+    derived = [count for count in counts if count["derived"]]
+    if not derived:
+        return []
+    newest = derived[-1]
+    is_late = view.pixel(newest["collected_at"]) > labels.PLOT_WIDTH / 2
+    return [
+        {
+            "xref": "x",
+            "x": newest["collected_at"].isoformat(),
+            "xanchor": "right" if is_late else "left",
+            "yref": "y",
+            "y": scale.place(newest["value"]),
+            "text": DERIVED,
+            "showarrow": True,
+            "arrowhead": 0,
+            "arrowwidth": 1,
+            "arrowcolor": view.colour("faint"),
+            "standoff": 5,
+            "ax": -24 if is_late else 24,
+            "ay": -36,
+            "font": {"size": 12, "color": view.colour("text")},
+        }
     ]
 
 

@@ -6,8 +6,10 @@ from datetime import datetime
 from leuko.facts import read_rows
 from leuko.figures import labels
 from leuko.figures.panels import Panel, View, rows
+from leuko.notes import cause_in_words
 
 EVENT_WORDS = {"gcsf": "G-CSF", "cytopenia_cause": "cause"}
+BACKGROUND = ("chemo_course", "heart_failure", "radiotherapy", "albumin")  # may be years older than the counts
 ROW_HEIGHT = 24
 
 
@@ -36,13 +38,19 @@ def decision_panel(patient, view: View) -> Panel | None:
 
 
 def event_panel(patient, view: View) -> Panel | None:
-    """A row a kind of event (G-CSF, fever, infection, cause), each with the words that were recorded."""
+    """A row a kind of event (G-CSF, fever, infection, cause), each with the words that were recorded.
+
+    A cause says as well what it decides.
+    """
     marks = []
     for event in rows(patient.events[patient.events["occurred_at"].notna()]):
         kind = EVENT_WORDS.get(event["kind"], event["kind"].replace("_", " "))
-        words = str(event["value"] or "")
-        hover = labels.hover(f"{kind} {words}", labels.time_in_words(event["occurred_at"]), event["source"])
-        marks.append(mark(kind, event["occurred_at"], words, hover, view.colour("text")))
+        words, decides = str(event["value"] or ""), None
+        if event["kind"] == "cytopenia_cause":
+            words, decides = cause_in_words(event["value"])
+        hover = labels.hover(f"{kind} {words}", decides, labels.time_in_words(event["occurred_at"]), event["source"])
+        told = f"{words} ({decides})" if decides else words
+        marks.append(mark(kind, event["occurred_at"], told, hover, view.colour("text")) | {"shorter": words})
     return lane("Events", marks, view)
 
 
@@ -51,21 +59,27 @@ def mark(row: str, at: datetime, words: str, hover: str, colour: str) -> dict:
 
 
 def lane(heading: str, marks: list[dict], view: View) -> Panel | None:
-    """A strip of dated marks with words, one row for each `row` named at the left; None without marks."""
+    """A strip of dated marks with words, one row for each `row` named at the left; None without marks.
+
+    `◂` before a name: all its marks lie to the left of the days shown.
+    """
     if not marks:
         return None
     names = sorted({each["row"] for each in marks})
+    shown_rows = {each["row"] for each in marks if each["at"] >= view.start}
     axis = {
         "range": [len(names) - 0.5, -0.5],
         "tickvals": list(range(len(names))),
-        "ticktext": [html.escape(name) for name in names],
+        "ticktext": [html.escape(name if name in shown_rows else f"◂ {name}") for name in names],
         "showgrid": False,
     }
     panel = Panel(heading, ROW_HEIGHT * len(names), axis)
     for place, name in enumerate(names):
         here = sorted((each for each in marks if each["row"] == name), key=lambda each: each["at"])
         shown = labels.fitting(
-            [view.pixel(each["at"]) for each in here], [f"  {each['words']}" for each in here]
+            [view.pixel(each["at"]) for each in here],
+            [f"  {each['words']}" for each in here],
+            [f"  {each.get('shorter', each['words'])}" for each in here],
         )
         colours = [each["colour"] for each in here]
         panel.traces.append(

@@ -17,6 +17,7 @@ PALETTE = {
         "calm": "#476152",
         "danger_band": "rgba(196, 48, 40, 0.17)",
         "act_band": "rgba(226, 150, 30, 0.17)",
+        "grade_band": "rgba(81, 96, 111, 0.08)",
         "dose_fill": "rgba(79, 109, 138, 0.20)",
     },
     "dark": {
@@ -35,6 +36,7 @@ PALETTE = {
         "calm": "#9dbca7",
         "danger_band": "rgba(255, 92, 80, 0.24)",
         "act_band": "rgba(239, 170, 60, 0.20)",
+        "grade_band": "rgba(169, 182, 195, 0.09)",
         "dose_fill": "rgba(143, 169, 194, 0.22)",
     },
 }

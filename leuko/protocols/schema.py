@@ -59,10 +59,14 @@ class Thresholds(Evidence):
 
 
 class DiseaseRelated(Evidence):
-    """What to do while an episode is known to come from the disease itself; dose in mg per day, or None."""
+    """What to do while an episode is known to come from the disease itself; dose in mg per day, or None.
+
+    `first`: what must be known before anyone does it, shown beneath the recommendation.
+    """
 
     action: Action
     dose: Milligrams | None = None
+    first: tuple[Words, ...] = ()
     why: Words | None = None
 
 

@@ -1,8 +1,8 @@
 -- The worklist as a screen shows it: with the patient, the vocabulary of statuses and what to do in one sentence.
 -- Only the sites that may be seen; a patient without a site is seen only with all sites.
 SELECT
-    worklist.patient_id, patients.name, patients.site, patients.clinician, patients.diagnosis, worklist.drug, worklist.protocol,
-    worklist.status, statuses.urgency, statuses.word,
+    worklist.patient_id, patients.name, patients.site, patients.clinician, patients.diagnosis, worklist.drug,
+    worklist.protocol, worklist.status, statuses.urgency, statuses.word,
     -- Without a day for the next count nobody can say that the last one still holds: not the calm colour.
     CASE WHEN worklist.status = 'continue' AND worklist.next_lab_due_on IS NULL THEN 'wait'
         ELSE statuses.tone END AS tone,
@@ -10,7 +10,10 @@ SELECT
     replace(
         replace(statuses.to_do, '{drug}', coalesce(worklist.drug, 'the drug')),
         '{dose}', coalesce(dose_words(worklist.dose_mg, worklist.dose_unit), 'a dose that the table does not give')
-    ) || ': ' || worklist.why AS to_do,
+    ) || ': ' || worklist.why || coalesce(
+        ' The last growth factor dose was on ' || day_words(helped.given_on)
+        || ': a rise after it is not marrow recovery.', ''
+    ) AS to_do,
     worklist.why, worklist.mismatch, worklist.dose_mg, worklist.dose_now_mg, worklist.dose_unit,
     worklist.first_dose_mg, worklist.starting_dose_mg,
     worklist.last_anc, worklist.last_anc_comparator, worklist.last_anc_derived, worklist.last_anc_on,
@@ -18,4 +21,15 @@ SELECT
 FROM worklist
 JOIN statuses ON statuses.status = worklist.status
 LEFT JOIN patients ON patients.patient_id = worklist.patient_id
+-- The recovery that the row speaks of, where a growth factor was given in its episode.
+LEFT JOIN (
+    SELECT episodes.course, episodes.recovered_on, max(growth_factors.given_on) AS given_on
+    FROM episodes
+    JOIN growth_factors
+        ON growth_factors.patient_id = episodes.patient_id
+        AND growth_factors.given_on BETWEEN episodes.onset_on AND episodes.recovered_on
+    GROUP BY episodes.course, episodes.recovered_on
+) AS helped
+    ON helped.course = worklist.course AND helped.recovered_on = worklist.since
+    AND worklist.status IN ('resume', 'reduce', 'review', 'discontinue')
 WHERE ($sites IS NULL OR list_contains($sites, patients.site))

@@ -9,6 +9,7 @@ from pages.common import shared
 from pages.common.markup import link, safe
 
 DANGER = "danger"
+ROWS = 3  # at once: the worklist below must not be pushed out of sight
 ROW_HEIGHT = 66  # pixels: Streamlit wraps text only in rows of more than 64
 STYLE = (
     "[class*=st-key-alert_] details { border-left: 5px solid; } "
@@ -17,7 +18,7 @@ STYLE = (
 
 
 def draw_alerts_of_panel(alerts: pd.DataFrame, as_of: date) -> None:
-    """A box a kind, the most urgent first and open where it is a danger; a click on a row opens the patient."""
+    """A box a kind, the most urgent first and open where a danger. A click on a row opens the patient."""
     theme = shared.theme()
     colours = alerts.drop_duplicates("kind").set_index("kind")["tone"]
     edges = (
@@ -25,13 +26,14 @@ def draw_alerts_of_panel(alerts: pd.DataFrame, as_of: date) -> None:
         for kind, tone in colours.items()
     )
     st.html(f"<style>{STYLE} {' '.join(edges)}</style>")
-    for kind, raised in alerts.groupby("kind", sort=False):
-        first = raised.iloc[0]
-        patients = shared.counted(raised["patient_id"].nunique(), "patient")
-        title = f"{first['icon']} **{first['word']}: {patients}.** {first['to_do']}."
-        with st.expander(title, expanded=first["tone"] == DANGER, key=f"alert_{kind}"):
-            st.html(f'<div style="font-size:0.85rem;opacity:0.85">{rule_words(first)}</div>')
-            draw_list(raised.reset_index(drop=True), as_of)
+    with st.container(key="alerts", gap="xsmall"):
+        for place, (kind, raised) in enumerate(alerts.groupby("kind", sort=False)):
+            first = raised.iloc[0]
+            patients = shared.counted(raised["patient_id"].nunique(), "patient")
+            title = f"{first['icon']} **{first['word']}: {patients}.** {first['to_do']}."
+            with st.expander(title, expanded=place == 0 and first["tone"] == DANGER, key=f"alert_{kind}"):
+                draw_list(raised.reset_index(drop=True), as_of)
+                st.html(f'<div style="font-size:0.85rem;opacity:0.85">{rule_words(first)}</div>')
 
 
 def draw_list(raised: pd.DataFrame, as_of: date) -> None:
@@ -53,11 +55,12 @@ def draw_list(raised: pd.DataFrame, as_of: date) -> None:
         hide_index=True,
         placeholder=shared.NONE,
         row_height=ROW_HEIGHT,
+        height=ROW_HEIGHT * min(ROWS, len(table)) + 40,
         column_config={"Patient": text(width=110), "Why": text(width=620), "Days": text(width=80, alignment="right")},
         on_select="rerun",
         selection_mode="single-row",
         key=f"alerts_{raised['kind'].iloc[0]}",
-        alt=f"Patients with {raised['word'].iloc[0]}, the longest waiting first",
+        alt=f"Patients with {raised['word'].iloc[0]}, those that nobody answered first",
     )
     if event.selection.rows:
         shared.open_patient(raised["patient_id"].iloc[event.selection.rows[0]])

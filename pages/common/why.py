@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 import pandas as pd
 import streamlit as st
 
+from leuko import notes
 from leuko.facts import read_rows
 from leuko.protocols.words import in_words
 from leuko.store import Patient
@@ -13,6 +14,7 @@ from pages.common.markup import link, quote, safe, table
 
 COUNTS = {"anc": "ANC", "platelets": "platelets"}
 HOLDS = {True: "yes", False: "no"}
+DERIVED = " (derived)"  # of an ANC that was worked out from WBC and a differential
 NOT_VERIFIED = " <strong>Not verified.</strong>"
 
 
@@ -176,16 +178,39 @@ def quoted_from(clause: dict, sources: pd.DataFrame) -> list[dict]:
 
 
 def draw_episodes(patient: Patient) -> None:
-    """One row an episode, with its clocks and what was lowest."""
+    """One row an episode, with its clocks, what was lowest and the last growth factor dose before the recovery."""
     if patient.episodes.empty:
         return
     st.subheader("Episodes", anchor=False)
-    rows = [episode_row(episode, patient.worklist) for episode in patient.episodes.to_dict("records")]
-    numbers = [name for name in rows[0] if name.startswith(("Episode", "Lowest", "Days", "Dose"))]
+    episodes = patient.episodes.to_dict("records")
+    rows = [episode_row(episode, patient.worklist, patient.growth_factors) for episode in episodes]
+    numbers = [name for name in rows[0] if name.startswith(("Episode", "Lowest", "Days", "Dose", "G-CSF"))]
     st.html(table(rows, tuple(numbers)))
+    if any(has_growth_factor(episode, patient.growth_factors) for episode in episodes):
+        (note,) = notes.about("after_recovery")
+        st.html(f"<div>{safe(note['note'])} Source: {safe(note['source'])}.</div>")
 
 
-def episode_row(episode: dict, worklist: pd.DataFrame) -> dict:
+def has_growth_factor(episode: dict, growth_factors: pd.DataFrame) -> bool:
+    """Whether a growth factor dose lies between onset and recovery, both days included."""
+    if shared.is_missing(episode["recovered_on"]):
+        return False
+    dose_on = notes.last_dose(growth_factors, episode["recovered_on"])
+    return dose_on is not None and dose_on >= episode["onset_on"]
+
+
+def growth_factor_words(episode: dict, growth_factors: pd.DataFrame) -> str:
+    """`3 days before`, `on the day`: how long before the recovery the last growth factor dose was."""
+    if shared.is_missing(episode["recovered_on"]):
+        return shared.NONE
+    dose_on = notes.last_dose(growth_factors, episode["recovered_on"])
+    if dose_on is None:
+        return "none recorded"
+    apart = (episode["recovered_on"] - dose_on).days
+    return f"{shared.counted(apart, 'day')} before" if apart else "on the day"
+
+
+def episode_row(episode: dict, worklist: pd.DataFrame, growth_factors: pd.DataFrame) -> dict:
     unit = worklist.loc[worklist["drug"].eq(episode["drug"]), "dose_unit"].iloc[0]
     is_open = shared.is_missing(episode["recovered_on"])
     return {
@@ -194,10 +219,11 @@ def episode_row(episode: dict, worklist: pd.DataFrame) -> dict:
         "Onset": shared.day(episode["onset_on"]),
         "Recovered": "open" if is_open else shared.day(episode["recovered_on"]),
         "Set off by": "ANC and platelets" if episode["trigger"] == "both" else COUNTS[episode["trigger"]],
-        "Lowest ANC, cells/µL": nadir(episode, "anc"),
+        "Lowest ANC, cells/µL": nadir(episode, "anc") + (DERIVED if episode["anc_nadir_derived"] is True else ""),
         "Lowest platelets, cells/µL": nadir(episode, "platelets"),
         "Days below hold": clock(episode, "days_below"),
         "Days to recovery": clock(episode, "days_to_recovery"),
+        "G-CSF before recovery": growth_factor_words(episode, growth_factors),
         "Dose at onset": shared.number(episode["dose_at_onset_mg"], unit),
         "Cause": episode["cause"],
     }
