@@ -38,7 +38,7 @@ AS_OF = date(2026, 6, 30)
 
 ANALYTES = {
     "ANC": "anc", "platelets": "platelets", "WBC": "wbc", "granulocytes": "granulocytes",
-    "segs": "segs_pct", "bands": "bands_pct", "neutrophils": "neutrophils_pct",
+    "segs": "segs_pct", "bands": "bands_pct", "neutrophils": "neutrophils_pct", "temperature": "temperature",
 }  # fmt: skip
 PERCENTAGES = ("segs", "bands", "neutrophils")
 STATUSES = ("corrected", "final", "entered-in-error", "cancelled")
@@ -51,7 +51,7 @@ NAMES = (
 
 DAY = r"day (-?\d+)"
 DOSE = re.compile(rf"(?:(?P<under>.+): )?(?P<dose>[\d.]+) from {DAY}(?: to (-?\d+))?(?:, (?P<reason>.+))?")
-DRAW = re.compile(rf"{DAY}(?: at (\d\d:\d\d))?: (.+)")
+DRAW = re.compile(rf"{DAY}(?: at (\d\d:\d\d(?::\d\d)?))?: (.+)")
 COUNT = re.compile(r"(\w+) ([<>]?[\d.]+)(?: ([^(]+?))?(?: \((.+)\))?")
 REPORTED = re.compile(rf"reported {DAY}(?: at (\d\d:\d\d))?")
 WRITTEN_DATE = re.compile(r"\d{1,2} [A-Z][a-z]+ \d{4}")

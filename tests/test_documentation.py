@@ -1,16 +1,17 @@
-"""The documents say what the code does: what README.md and docs/rule.md name must exist, and be all of it."""
+"""The documents say what the code does: what README.md and the pages of docs/ name must exist, and be all of it."""
 
 import argparse
 import re
 import tomllib
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pandas
 import pytest
 from pydantic import BaseModel
 
 import leuko
-from leuko import sources
+from leuko import alerts, sources
 from leuko.__main__ import build_parser
 from leuko.facts import read_rows
 from leuko.protocols import Protocol, conditions, schema
@@ -18,6 +19,7 @@ from tests.serving import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RULE = (ROOT / "docs" / "rule.md").read_text(encoding="utf-8")
+ALERTS = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 FIRST_DAY = date(2026, 1, 1)
 DRUGS = {protocol.id: protocol.drug for protocol in leuko.load_protocols()}
@@ -63,9 +65,13 @@ def test_the_worklist_lists_every_status_and_their_urgency():
     assert urgency == [row["status"] for row in known]
 
 
-@pytest.mark.parametrize("limit", read_rows("limits"), ids=lambda limit: limit["name"])
+HEADING = re.compile(r"(docs/\w+\.md), ([^:]+):")
+HEADED = [limit for limit in read_rows("limits") if HEADING.match(limit["source"])]
+
+
+@pytest.mark.parametrize("limit", HEADED, ids=lambda limit: limit["name"])
 def test_every_limit_stands_under_the_heading_that_its_source_names(limit):
-    page, heading = re.match(r"(docs/\w+\.md), ([^:]+):", limit["source"]).groups()
+    page, heading = HEADING.match(limit["source"]).groups()
     told = section((ROOT / page).read_text(encoding="utf-8"), heading)
     assert re.search(rf"\b{int(limit['value']):,} {limit['unit']}", told), "number and unit"
 
@@ -85,6 +91,59 @@ def test_every_reason_to_set_a_row_aside_is_listed():
     listed = [reason for row in rows for reason in code(row["reason"])]
     assert len(listed) == len(set(listed))
     assert set(listed) == reasons()
+
+
+# ---------------------------------------------------------------- alerts
+
+
+ORDINALS = {2: "second", 3: "third", 4: "fourth"}
+
+
+def of_alerts():
+    """The rows of limits.csv that the alerts read, and those of settings.csv."""
+    texts = "\n".join((*alerts.STEPS.values(), *alerts.TEXTS.values()))
+    limits = [row for row in read_rows("limits") if re.search(rf"\blimits\.{row['name']}\b", texts)]
+    settings = [row for row in read_rows("settings") if re.search(rf"\${row['name']}\b", texts)]
+    return limits, settings
+
+
+def numbers_in(text):
+    return set(re.findall(r"(?<![\w.])\d+(?:,\d{3})*(?:\.\d+)?", text))
+
+
+def in_text(row):
+    return f"{Decimal(row['value']):,}"
+
+
+def test_the_alerts_are_listed_by_urgency():
+    known = sorted(read_rows("alert_kinds"), key=lambda row: int(row["urgency"]))
+    assert [row["kind"] for row in tables(ALERTS)[0]] == [f"`{row['kind']}`" for row in known]
+
+
+def test_every_limit_stands_in_a_document():
+    assert [row["name"] for row in read_rows("limits") if row not in HEADED and row not in of_alerts()[0]] == []
+
+
+def test_the_numbers_of_the_alerts_are_those_of_their_tables_and_no_others():
+    limits, settings = of_alerts()
+    by_name = {row["name"]: row for row in (*limits, *settings)}
+    (white_cells,) = (f"{Decimal(row['below']):,}" for row in read_rows("wbc_limits") if not row["drug"])
+    fahrenheit = Decimal(by_name["fever_once"]["value"]) * 9 / 5 + 32
+    from_episode = by_name.pop("gcsf_from_episode")
+    assert f"the {ORDINALS[int(from_episode['value'])]} or later" in ALERTS
+    assert numbers_in(ALERTS) == {in_text(row) for row in by_name.values()} | {white_cells, str(fahrenheit)}
+    words = " ".join(ALERTS.split())
+    for row in by_name.values():
+        assert row["unit"] == "cells/µL" or f"{in_text(row)} {row['unit']}" in words, row["name"]
+
+
+def test_every_local_convention_of_the_alerts_is_called_one():
+    told = " ".join(ALERTS.partition("**Local conventions**")[2].split())
+    limits, settings = of_alerts()
+    for row in limits:
+        if row["source"].startswith("local convention"):
+            assert f"{in_text(row)} {row['unit']}" in told, row["name"]
+    assert {row["name"] for row in settings} <= set(code(told))
 
 
 # ---------------------------------------------------------------- protocol files
@@ -208,7 +267,7 @@ def test_worked_example(heading):
 
 
 def test_links_and_images_lead_somewhere():
-    for name, text in {"README.md": README, "docs/rule.md": RULE}.items():
+    for name, text in {"README.md": README, "docs/rule.md": RULE, "docs/alerts.md": ALERTS}.items():
         for target in re.findall(r"\]\(([^)\s]+)\)", text):
             path, _, anchor = target.partition("#")
             file = (ROOT / name).parent / path if path else ROOT / name
@@ -224,7 +283,7 @@ def test_the_layout_names_what_is_there():
 
 
 def test_file_names_between_backticks_exist():
-    names = {name for name in code(README + RULE) if re.fullmatch(r"(leuko|tests|data|docs|pages)/\S*", name)}
+    names = {name for name in code(README + RULE + ALERTS) if re.fullmatch(r"(leuko|tests|data|docs|pages)/\S*", name)}
     assert [name for name in sorted(names) if not (ROOT / name).exists()] == []
 
 

@@ -16,6 +16,8 @@ DEFAULTS = {
     "restart_mean_days": 7,
     "dose_mean_days": 14,
     "reduction_percent": 20,
+    "gcsf_after_days": 14,
+    "gcsf_from_episode": 3,
     "minimum_denominator": 10,
 }
 GRACE = [name for name in DEFAULTS if name.endswith("_grace_days")]
@@ -44,8 +46,8 @@ def test_without_a_file_every_setting_has_its_default(tmp_path):
 def test_every_setting_says_what_it_is_in_which_unit_and_where_it_comes_from(name):
     setting = default_settings()[name]
     assert setting.name == name
-    assert setting.unit in ("days", "minutes", "%", "events")
-    assert setting.unit == {"days": "days", "minutes": "minutes", "percent": "%"}.get(name.split("_")[-1], "events")
+    units = {"days": "days", "minutes": "minutes", "percent": "%", "episode": "episodes", "denominator": "events"}
+    assert setting.unit == units[name.split("_")[-1]]
     assert setting.what and setting.source
     assert setting.least <= setting.default <= setting.most
 
@@ -168,6 +170,7 @@ def test_a_reader_changes_settings_for_a_while_by_the_same_checks(written):
         ("cause_within_days", 1200, "1,200 days"),
         ("antibiotics_within_minutes", 1, "1 minute"),
         ("reduction_percent", 20, "20 %"),
+        ("gcsf_from_episode", 1, "1 episode"),
         ("minimum_denominator", 1, "1 event"),
     ],
 )

@@ -1,8 +1,9 @@
-"""What is urgent beside a status: the table `alerts`, one row a patient (or a course) and a kind.
+"""What is urgent beside a status: the table `alerts`, one row a patient (or a course) and a kind; and growth factors.
 
 Each kind is one SQL file; the numbered steps in `steps/` prepare what they read: who is watched, their results as known
 on the day, fevers, and the counts around them. The words, their order and their source are rows of `alert_kinds.csv`.
-docs/alerts.md says it in words. None of it says that a patient may stay at home.
+docs/alerts.md says it in words. The days on which growth factors were given stay as the table `growth_factors`, since a
+rise of the count after them is not marrow recovery. None of it says that a patient may stay at home.
 """
 
 from datetime import date, timedelta
@@ -18,18 +19,20 @@ FOLDER = Path(__file__).parent
 STEPS = {path.stem[2:]: path.read_text(encoding="utf-8") for path in sorted((FOLDER / "steps").glob("*.sql"))}
 KINDS = tuple(row["kind"] for row in read_rows("alert_kinds"))
 TEXTS = {kind: (FOLDER / f"{kind}.sql").read_text(encoding="utf-8") for kind in KINDS}
+KEPT = ("growth_factors",)  # of the steps, for who shows a recovery
 # What the alerts read of the rule's own steps, beside its answers.
 READ = ("results", "seen", "courses", "doses", "standing")
 FACTS = {
     "alert_kinds": """kind TEXT, urgency INTEGER, word TEXT, to_do TEXT, tone TEXT, icon TEXT, rule TEXT, source TEXT,
         url TEXT""",
     "wbc_limits": "drug TEXT, below DOUBLE, source TEXT",
+    "growth_factor_drugs": "drug TEXT, omop TEXT, source TEXT",
     "gcsf_sources": "drug TEXT, says TEXT, verified BOOLEAN, source TEXT, url TEXT",
 }
 ALERTS = """
     CREATE OR REPLACE {kind} alerts AS
     SELECT
-        raised.patient_id, raised.drug, raised.kind, raised.since, raised.why,
+        raised.patient_id, raised.drug, raised.kind, raised.since, raised.why, raised.answered,
         coalesce(raised.source, alert_kinds.source) AS source, coalesce(raised.url, alert_kinds.url) AS url,
         alert_kinds.urgency, alert_kinds.word, alert_kinds.to_do, alert_kinds.tone, alert_kinds.icon,
         alert_kinds.rule
@@ -41,7 +44,10 @@ ALERTS = """
 def run(
     con: duckdb.DuckDBPyConnection, as_of: date, settings: dict[str, Setting], *, temporary: bool = False
 ) -> None:
-    """Write `alerts` from what the rule left in `con` for `as_of`: its answers and those of its steps named in READ."""
+    """Write `alerts` and `growth_factors` from what the rule left in `con` for `as_of`.
+
+    `con` holds the rule's answers and those of its steps named in READ.
+    """
     known = {"as_of": as_of, "after": as_of + timedelta(days=1)} | {
         name: setting.value for name, setting in settings.items()
     }
@@ -50,14 +56,15 @@ def run(
         write_rows(con, "TEMP TABLE", name, columns)
     con.executemany("UPDATE alert_kinds SET rule = $rule WHERE kind = $kind", rules_in_words(settings))
     for name, step in STEPS.items():
-        con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS\n{step}", named(step, known))
+        kind = "TABLE" if name in KEPT and not temporary else "TEMP TABLE"
+        con.execute(f"CREATE OR REPLACE {kind} {name} AS\n{step}", named(step, known))
     raised = " UNION ALL ".join(
-        f"SELECT patient_id, drug, '{kind}' AS kind, since, why, source, url FROM ({text})"
+        f"SELECT patient_id, drug, '{kind}' AS kind, since, why, answered, source, url FROM ({text})"
         for kind, text in TEXTS.items()
     )
-    kept = "TEMP TABLE" if temporary else "TABLE"
-    con.execute(ALERTS.format(kind=kept, raised=raised), named(raised, known))
-    for name in (*reversed(STEPS), *FACTS, "limits", "statuses"):
+    kind = "TEMP TABLE" if temporary else "TABLE"
+    con.execute(ALERTS.format(kind=kind, raised=raised), named(raised, known))
+    for name in ({*STEPS, *FACTS} - {*KEPT}) | {"limits", "statuses"}:
         con.execute(f"DROP TABLE temp.{name}")
 
 

@@ -29,6 +29,7 @@ SELECT
         ' G-CSF ' || gcsf_sources.says || unverified_words(gcsf_sources.verified) || '.',
         ' No text that was read says anything of G-CSF with ' || long_open.drug || '.'
     ) AS why,
+    false AS answered,
     alert_kinds.source || coalesce('. On G-CSF with ' || long_open.drug || ': ' || gcsf_sources.source, '') AS source,
     gcsf_sources.url
 FROM long_open

@@ -3,7 +3,7 @@ SELECT
     fever_counts.patient_id, CAST(NULL AS TEXT) AS drug, min(fever_counts.fever_on) AS since,
     max_by(fever_counts.words, fever_counts.moment) || ', and no ANC within ' || any_value(limits.fever_count_hours)
     || ' hours of it.' AS why,
-    CAST(NULL AS TEXT) AS source, CAST(NULL AS TEXT) AS url
+    false AS answered, CAST(NULL AS TEXT) AS source, CAST(NULL AS TEXT) AS url
 FROM fever_counts
 CROSS JOIN limits
 WHERE NOT fever_counts.counted

@@ -13,12 +13,13 @@ days AS (
     ) = 1
 ),
 
--- The strictest limit among the drugs of courses that go on; without one of their own, that of every drug.
+-- The strictest limit among the drugs of courses that go on; for a drug without one of its own, that of every drug.
 limits_of_patients AS (
     SELECT
         patients.patient_id,
-        coalesce(max(own.below), (SELECT below FROM wbc_limits WHERE drug IS NULL)) AS below
+        max(coalesce(own.below, of_every_drug.below)) AS below
     FROM (SELECT DISTINCT patient_id FROM days) AS patients
+    JOIN wbc_limits AS of_every_drug ON of_every_drug.drug IS NULL
     LEFT JOIN courses ON courses.patient_id = patients.patient_id AND courses.over_on IS NULL
     LEFT JOIN wbc_limits AS own ON own.drug = courses.drug
     GROUP BY patients.patient_id
@@ -64,7 +65,7 @@ SELECT
                 || number_words(limits.severe_anc) || ').' END,
         ''
     ) AS why,
-    CAST(NULL AS TEXT) AS source, CAST(NULL AS TEXT) AS url
+    false AS answered, CAST(NULL AS TEXT) AS source, CAST(NULL AS TEXT) AS url
 FROM last_days
 CROSS JOIN limits
 JOIN last_anc ON last_anc.patient_id = last_days.patient_id

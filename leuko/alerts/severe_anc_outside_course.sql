@@ -1,17 +1,28 @@
 -- The last ANC is severe and of a day of no course: before the first dose, after the last, or on a drug without protocol.
-WITH last_anc AS (
-    SELECT DISTINCT
-        worklist.patient_id, worklist.last_anc, worklist.last_anc_comparator, worklist.last_anc_derived,
-        worklist.last_anc_on
+WITH last_days AS (
+    SELECT DISTINCT worklist.patient_id, worklist.last_anc_on AS drawn_on
     FROM worklist
     JOIN watched ON watched.patient_id = worklist.patient_id
     CROSS JOIN limits
     LEFT JOIN courses
         ON courses.patient_id = worklist.patient_id
         AND worklist.last_anc_on BETWEEN courses.start_on AND courses.read_to
-    WHERE courses.course IS NULL
-        AND meets(worklist.last_anc, worklist.last_anc_comparator, '<', limits.severe_anc)
-        AND date_diff('day', worklist.last_anc_on, $as_of) <= limits.alert_lapses_days
+    WHERE courses.course IS NULL AND date_diff('day', worklist.last_anc_on, $as_of) <= limits.alert_lapses_days
+),
+
+-- Of several ANC of that day, the lowest that is severe.
+last_anc AS (
+    SELECT
+        last_days.patient_id, last_days.drawn_on AS last_anc_on, known.value AS last_anc,
+        known.comparator AS last_anc_comparator, known.derived AS last_anc_derived
+    FROM last_days
+    CROSS JOIN limits
+    JOIN known
+        ON known.patient_id = last_days.patient_id AND known.drawn_on = last_days.drawn_on AND known.analyte = 'anc'
+    WHERE meets(known.value, known.comparator, '<', limits.severe_anc)
+    QUALIFY row_number() OVER (
+        PARTITION BY last_days.patient_id ORDER BY known.value, known.comparator = '', known.derived
+    ) = 1
 ),
 
 days AS (
@@ -37,16 +48,18 @@ runs AS (
     GROUP BY days.patient_id
 ),
 
-places AS (
+-- The course before and the one after that day, the first by name of those that begin or end together.
+nearest AS (
     SELECT
-        last_anc.patient_id,
-        min_by(courses.drug, courses.start_on) FILTER (WHERE courses.start_on > last_anc.last_anc_on) AS drug_after,
-        min(courses.start_on) FILTER (WHERE courses.start_on > last_anc.last_anc_on) AS began_on,
-        max_by(courses.drug, courses.read_to) FILTER (WHERE courses.read_to < last_anc.last_anc_on) AS drug_before,
-        max(courses.read_to) FILTER (WHERE courses.read_to < last_anc.last_anc_on) AS over_on
+        last_anc.patient_id, courses.drug, courses.start_on, courses.read_to,
+        courses.start_on > last_anc.last_anc_on AS later
     FROM last_anc
-    LEFT JOIN courses ON courses.patient_id = last_anc.patient_id
-    GROUP BY last_anc.patient_id
+    JOIN courses ON courses.patient_id = last_anc.patient_id
+    QUALIFY row_number() OVER (
+        PARTITION BY last_anc.patient_id, courses.start_on > last_anc.last_anc_on
+        ORDER BY abs(date_diff('day', last_anc.last_anc_on, CASE
+            WHEN courses.start_on > last_anc.last_anc_on THEN courses.start_on ELSE courses.read_to END)), courses.drug
+    ) = 1
 ),
 
 without_protocol AS (
@@ -59,22 +72,23 @@ without_protocol AS (
 )
 
 SELECT
-    last_anc.patient_id, coalesce(without_protocol.drug, places.drug_after, places.drug_before) AS drug, runs.since,
+    last_anc.patient_id, coalesce(without_protocol.drug, following.drug, before.drug) AS drug, runs.since,
     'ANC ' || last_anc.last_anc_comparator || number_words(last_anc.last_anc)
     || derived_words(last_anc.last_anc_derived) || ' on ' || day_words(last_anc.last_anc_on) || ' is below '
     || number_words(limits.severe_anc) || ', '
     || CASE
         WHEN without_protocol.drug IS NOT NULL THEN 'on ' || without_protocol.drug || ', for which there is no protocol'
-        WHEN places.began_on IS NOT NULL
-            THEN 'before the first dose of ' || places.drug_after || ' on ' || day_words(places.began_on)
+        WHEN following.drug IS NOT NULL
+            THEN 'before the first dose of ' || following.drug || ' on ' || day_words(following.start_on)
                 || ', and no ANC since'
-        WHEN places.over_on IS NOT NULL
-            THEN 'after the course of ' || places.drug_before || ' was over on ' || day_words(places.over_on)
-        ELSE 'and no drug is recorded'
+        WHEN before.drug IS NOT NULL
+            THEN 'after the course of ' || before.drug || ' was over on ' || day_words(before.read_to)
+        ELSE 'and no drug was given that day'
     END || '.' AS why,
-    CAST(NULL AS TEXT) AS source, CAST(NULL AS TEXT) AS url
+    false AS answered, CAST(NULL AS TEXT) AS source, CAST(NULL AS TEXT) AS url
 FROM last_anc
 CROSS JOIN limits
 JOIN runs ON runs.patient_id = last_anc.patient_id
-JOIN places ON places.patient_id = last_anc.patient_id
+LEFT JOIN nearest AS following ON following.patient_id = last_anc.patient_id AND following.later
+LEFT JOIN nearest AS before ON before.patient_id = last_anc.patient_id AND NOT before.later
 LEFT JOIN without_protocol ON without_protocol.patient_id = last_anc.patient_id

@@ -1,7 +1,7 @@
 -- Step 1. Whose results are read again: patients with a fever of the last days, with a white cell count on a later day
--- than the last ANC, or with a severe last ANC on a day of no course. Nobody who died or left.
+-- than the last ANC, or with the last ANC on a day of no course and a severe one ever. Nobody who died or left.
 WITH last_anc AS (
-    SELECT DISTINCT patient_id, last_anc, last_anc_comparator, last_anc_on FROM worklist
+    SELECT DISTINCT patient_id, last_anc_on FROM worklist
 ),
 
 feverish AS (
@@ -22,18 +22,19 @@ without_differential AS (
     SELECT seen.patient_id
     FROM seen
     JOIN last_anc ON last_anc.patient_id = seen.patient_id
-    WHERE seen.analyte = 'wbc' AND seen.lowest < (SELECT max(below) FROM wbc_limits)
+    WHERE seen.analyte = 'wbc' AND seen.lowest <= (SELECT max(below) FROM wbc_limits)
         AND (last_anc.last_anc_on IS NULL OR seen.last_on > last_anc.last_anc_on)
 ),
 
 severe_outside AS (
     SELECT last_anc.patient_id
     FROM last_anc
+    JOIN seen ON seen.patient_id = last_anc.patient_id AND seen.analyte = 'anc'
     CROSS JOIN limits
     LEFT JOIN courses
         ON courses.patient_id = last_anc.patient_id
         AND last_anc.last_anc_on BETWEEN courses.start_on AND courses.read_to
-    WHERE courses.course IS NULL AND meets(last_anc.last_anc, last_anc.last_anc_comparator, '<', limits.severe_anc)
+    WHERE courses.course IS NULL AND seen.lowest <= limits.severe_anc
 ),
 
 gone AS (

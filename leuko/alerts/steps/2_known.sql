@@ -1,5 +1,5 @@
 -- Step 2. Their results as known on the day asked: of several versions of one result the one reported last, at a tie the
--- lowest; nothing that was withdrawn; no derived ANC where one was measured.
+-- lowest, and a usable one before a withdrawn one; no derived ANC where one was measured.
 WITH versions AS (
     SELECT results.*
     FROM results
@@ -10,7 +10,9 @@ WITH versions AS (
     QUALIFY row_number() OVER (
         PARTITION BY
             results.patient_id, results.analyte, results.collected_at, results.specimen, results.derived
-        ORDER BY results.reported_at DESC, results.withdrawn DESC, results.value, results.comparator = '>'
+        ORDER BY
+            results.reported_at DESC, results.withdrawn, results.value, results.comparator = '>',
+            results.comparator = ''
     ) = 1
 )
 

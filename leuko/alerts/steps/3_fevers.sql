@@ -19,8 +19,8 @@ said AS (
     CROSS JOIN limits
     JOIN temperatures AS earlier
         ON earlier.patient_id = later.patient_id
-        AND date_diff('minute', earlier.moment, later.moment)
-            BETWEEN limits.fever_twice_apart_minutes AND limits.fever_twice_within_hours * 60
+        AND later.moment BETWEEN earlier.moment + to_minutes(limits.fever_twice_apart_minutes)
+            AND earlier.moment + to_hours(limits.fever_twice_within_hours)
     WHERE NOT coalesce(later.enough_alone, false)
     GROUP BY later.patient_id, later.moment, later.words
     UNION ALL

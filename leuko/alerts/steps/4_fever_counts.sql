@@ -1,5 +1,5 @@
 -- Step 4. The ANC closest around each fever, and whether it is low enough to make the fever an emergency: severe, or
--- moderate and lower than the one before it. A count with a comparator is lower where it can be.
+-- moderate and lower than the one before it. A count with a comparator is lower where it can be, and "<x" can be severe.
 WITH ordered AS (
     SELECT
         patient_id, collected_at, value, comparator, derived,
@@ -27,4 +27,5 @@ FROM fevers
 CROSS JOIN limits
 LEFT JOIN ordered
     ON ordered.patient_id = fevers.patient_id
-    AND abs(date_diff('minute', ordered.collected_at, fevers.moment)) <= limits.fever_count_hours * 60
+    AND ordered.collected_at BETWEEN fevers.moment - to_hours(limits.fever_count_hours)
+        AND fevers.moment + to_hours(limits.fever_count_hours)
