@@ -2,7 +2,7 @@
 
 A reader only brings rows in, as text, into the temporary tables ``raw_labs``, ``raw_exposures``,
 ``raw_patients`` and ``raw_events``; the numbered SQL files beside this one turn them, all rows at
-once, into ``labs``, ``exposures``, ``patients``, ``events`` and ``rejected``. A row that cannot be
+once, into ``labs``, ``exposures``, ``patients``, ``events``, ``rejected`` and ``load_report``. A row that cannot be
 used is never dropped: it stands in ``rejected`` with its source, its own words and one reason.
 
 Counts become cells/µL, percentages stay %, temperatures become °C. A value is converted by moving
@@ -98,10 +98,10 @@ def read_frames(con, *, labs, exposures, patients=None, events=None, dose_unit="
 
 def _read(con, given, bring, dose_unit):
     """Bring what was given of each kind into its raw table, nothing into the others, and build the canonical ones."""
-    _prepare(con)
+    prepare(con)
     for kind, rows in given.items():
         if rows is None:
-            _empty(con, kind)
+            empty(con, kind)
         else:
             bring(con, kind, rows)
     canonical_tables(con, dose_unit=dose_unit)
@@ -111,8 +111,8 @@ def canonical_tables(con, *, dose_unit="mg"):
     """Build the canonical tables of ``con`` from its temporary raw tables, then drop those.
 
     For readers of other formats: fill ``raw_labs``, ``raw_exposures``, ``raw_patients`` and ``raw_events``
-    (the columns of COLUMNS, each TEXT, missing = NULL, and a ``source`` that no other row has) and
-    ``malformed`` (kind, source, raw_record, reason), and call this.
+    (the columns of COLUMNS, each TEXT, missing = NULL, and a ``source`` that no other row has),
+    ``malformed`` (kind, source, raw_record, reason) and ``rows_read`` (file, kind, rows), and call this.
     """
     con.execute("CREATE OR REPLACE TEMP TABLE known_dose_unit AS SELECT ? AS dose_unit", [dose_unit])
     for name in ("units", "codes", "limits"):
@@ -125,13 +125,16 @@ def canonical_tables(con, *, dose_unit="mg"):
         con.execute(step.read_text(encoding="utf-8"))
 
 
-def _prepare(con):
+def prepare(con):
+    """Make the temporary tables that a reader fills beside the raw ones, empty."""
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE malformed (kind TEXT, source TEXT, raw_record TEXT, reason TEXT)"
+        "CREATE OR REPLACE TEMP TABLE malformed (kind TEXT, source TEXT, raw_record TEXT, reason TEXT);"
+        "CREATE OR REPLACE TEMP TABLE rows_read (file TEXT, kind TEXT, rows BIGINT)"
     )
 
 
-def _empty(con, kind):
+def empty(con, kind):
+    """Make the raw table of a kind, without rows."""
     columns = ", ".join(f"{name} TEXT" for name in COLUMNS[kind])
     con.execute(f"CREATE OR REPLACE TEMP TABLE raw_{kind} ({columns}, source TEXT)")
 
@@ -195,6 +198,7 @@ def _bring_file(con, kind, path):
     except duckdb.Error as error:
         raise SourceError(f"{label}: {_cause(error)}") from error
     _keep_bad_lines(con, kind, label)
+    _count_rows(con, kind, label)
 
 
 def _cause(error):
@@ -234,6 +238,14 @@ def _keep_bad_lines(con, kind, label):
     con.execute("DROP TABLE bad_records; DROP TABLE IF EXISTS bad_lines; DROP TABLE IF EXISTS bad_files")
 
 
+def _count_rows(con, kind, label):
+    con.execute(
+        f"""INSERT INTO rows_read SELECT $label, $kind, (SELECT count(*) FROM raw_{kind})
+        + (SELECT count(*) FROM malformed WHERE kind = $kind)""",
+        {"kind": kind, "label": label},
+    )
+
+
 def _bring_frame(con, kind, frame):
     positions = _positions(frame.columns, kind, kind)
     columns = {f"c{place}": _plain(frame.iloc[:, place]) for place in positions.values()}
@@ -246,6 +258,7 @@ def _bring_frame(con, kind, frame):
         )
     finally:
         con.unregister("brought")
+    _count_rows(con, kind, kind)
 
 
 def _plain(column):
