@@ -122,7 +122,7 @@ KNOWN_LATE = """
 """
 EVENT = "patient_id, drug, protocol, episode, due_on, happened_on, days, seen, fixed, fixed_reason, pending, doubt"
 EVENTS = """
-    CREATE OR REPLACE {kind} audit_events AS
+    CREATE {kind} audit_events AS
     WITH judged AS (
         SELECT *, ending_of(fixed, days, seen, doubt, grace) AS ending FROM ({measured}) AS measured
     )
@@ -171,6 +171,8 @@ def run(
 
     `con` holds the canonical tables, the protocol tables, the rule's answers and those of its steps named in READ.
     """
+    # The events of a day asked before make room first: two of the widest table at once would spill to the disk.
+    con.execute(f"DROP TABLE IF EXISTS {'temp.' if temporary else ''}audit_events")
     con.execute(WORDS)
     write_settings(con, settings)
     after = as_of + timedelta(days=1)

@@ -7,11 +7,16 @@
 -- unit: days
 -- standard: No published interval for a low count was found; weekly is a local convention.
 WITH draws AS (
-    SELECT DISTINCT course, drawn_on FROM counts WHERE short IS NOT NULL
+    SELECT DISTINCT counts.course, episode_days.episode, counts.drawn_on
+    FROM counts
+    JOIN episode_days
+        ON episode_days.course = counts.course AND counts.drawn_on >= episode_days.onset_on
+        AND (episode_days.recovered_on IS NULL OR counts.drawn_on <= episode_days.recovered_on)
+    WHERE counts.short IS NOT NULL
 ),
 
 timed AS (
-    SELECT course, drawn_on, lead(drawn_on) OVER (PARTITION BY course ORDER BY drawn_on) AS next_on FROM draws
+    SELECT *, lead(drawn_on) OVER (PARTITION BY course, episode ORDER BY drawn_on) AS next_on FROM draws
 ),
 
 due AS (
@@ -22,7 +27,7 @@ due AS (
     FROM timed
     CROSS JOIN settings
     JOIN episode_days
-        ON episode_days.course = timed.course AND timed.drawn_on >= episode_days.onset_on
+        ON episode_days.course = timed.course AND episode_days.episode = timed.episode
         AND (episode_days.recovered_on IS NULL OR timed.drawn_on < episode_days.recovered_on)
     JOIN courses ON courses.course = timed.course
     JOIN protocols ON protocols.protocol = courses.protocol
@@ -31,7 +36,11 @@ due AS (
 SELECT
     patient_id, drug, protocol, episode, due_on, next_on AS happened_on, date_diff('day', due_on, next_on) AS days,
     date_diff('day', due_on, read_to) AS seen, CAST(NULL AS TEXT) AS fixed, CAST(NULL AS TEXT) AS fixed_reason,
-    CASE WHEN over_on IS NULL THEN 'not yet due' ELSE 'the course was over by then' END AS pending,
+    CASE
+        WHEN next_on IS NOT NULL THEN NULL
+        WHEN over_on IS NULL THEN 'not yet due'
+        ELSE 'the course was over by then'
+    END AS pending,
     CASE WHEN EXISTS (
         SELECT 1 FROM set_aside
         WHERE set_aside.patient_id = due.patient_id AND set_aside.kind = 'labs'

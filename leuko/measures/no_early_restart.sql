@@ -18,19 +18,14 @@ WITH judged AS (
             WHEN known.action IN ('review', 'escalate') THEN 'another decision'
             WHEN known.action <> 'reduce' AND known.counted_on <= known.onset_on
                 AND date_diff('day', known.counted_on, restarts.restart_on) > settings.follow_up_every_days THEN 'sparse'
-            WHEN EXISTS (
-                SELECT 1 FROM set_aside
-                WHERE set_aside.patient_id = courses.patient_id AND set_aside.kind = 'labs'
-                    AND (set_aside.analyte IS DISTINCT FROM 'platelets' OR protocols.has_platelets)
-                    AND coalesce(set_aside.day, restarts.restart_on) BETWEEN known.counted_on AND restarts.restart_on
-            ) THEN 'counts set aside'
+            WHEN unread_counts.course IS NOT NULL THEN 'counts set aside'
             ELSE 'early'
         END AS found
     FROM restarts
     CROSS JOIN settings
     JOIN courses ON courses.course = restarts.course
-    JOIN protocols ON protocols.protocol = courses.protocol
     LEFT JOIN known ON known.course = restarts.course AND known.day = restarts.restart_on
+    LEFT JOIN unread_counts ON unread_counts.course = restarts.course AND unread_counts.day = restarts.restart_on
 )
 
 SELECT

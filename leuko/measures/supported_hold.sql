@@ -30,18 +30,13 @@ judged AS (
             WHEN known.draw_action = 'review' THEN 'review'
             WHEN made.for_good THEN 'for good'
             WHEN known.counted_on IS NULL THEN 'no count'
-            WHEN EXISTS (
-                SELECT 1 FROM set_aside
-                WHERE set_aside.patient_id = courses.patient_id AND set_aside.kind = 'labs'
-                    AND (set_aside.analyte IS DISTINCT FROM 'platelets' OR protocols.has_platelets)
-                    AND coalesce(set_aside.day, made.day) BETWEEN known.counted_on AND made.day
-            ) THEN 'set aside'
+            WHEN unread_counts.course IS NOT NULL THEN 'set aside'
             ELSE 'not supported'
         END AS found
     FROM made
     JOIN courses ON courses.course = made.course
-    JOIN protocols ON protocols.protocol = courses.protocol
     LEFT JOIN known ON known.course = made.course AND known.day = made.day
+    LEFT JOIN unread_counts ON unread_counts.course = made.course AND unread_counts.day = made.day
 )
 
 SELECT

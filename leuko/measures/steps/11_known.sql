@@ -29,14 +29,18 @@ last_said AS (
     ) = 1
 ),
 
+counts_known AS (
+    SELECT course, drawn_on, next_on FROM anc_days WHERE counted
+    UNION ALL
+    SELECT course, drawn_on, NULL FROM counts WHERE analyte = 'platelets' AND short IS NOT NULL
+),
+
 last_counts_known AS (
-    SELECT prompt.course, prompt.day, max(counts.drawn_on) AS counted_on
+    SELECT prompt.course, prompt.day, max(counts_known.drawn_on) AS counted_on
     FROM prompt
-    JOIN (
-        SELECT course, drawn_on FROM counts WHERE short IS NOT NULL
-        UNION
-        SELECT course, drawn_on FROM anc_days WHERE counted
-    ) AS counts ON counts.course = prompt.course AND counts.drawn_on <= prompt.day
+    JOIN counts_known
+        ON counts_known.course = prompt.course AND counts_known.drawn_on <= prompt.day
+        AND (counts_known.next_on IS NULL OR counts_known.next_on > prompt.day)
     GROUP BY prompt.course, prompt.day
 )
 
