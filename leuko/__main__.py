@@ -8,8 +8,10 @@ import argparse
 import os
 import sys
 import tomllib
+from collections.abc import Callable
 from contextlib import closing
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -18,7 +20,7 @@ from leuko import sources
 from leuko.difference import compare
 from leuko.evaluation import COLUMNS, Result, answer, last_day
 from leuko.protocols import ProtocolError, described, load_protocols, write_tables
-from leuko.publish import load_csv
+from leuko.publish import load
 from leuko.settings import SettingsError, default_settings, read_settings
 from leuko.sources import SourceError
 from leuko.store import Store, StoreError, open_published
@@ -51,8 +53,13 @@ def build_parser() -> argparse.ArgumentParser:
 
     load = commands.add_parser("load", help="build a database from files and publish it in one step")
     add_files(load)
-    load.add_argument("--format", choices=["csv"], default="csv", help="shape of the files (default: csv)")
-    load.add_argument("--from", dest="folder", type=Path, metavar="DIR", help="folder of labs.csv and so on")
+    load.add_argument(
+        "--format", choices=["csv", "fhir", "omop"], default="csv", help="shape of the files (default: csv)"
+    )
+    load.add_argument(
+        "--from", dest="folder", type=Path, metavar="DIR", help="folder of the files; for omop also a DuckDB file"
+    )
+    load.add_argument("--mapping", type=Path, metavar="FILE", help="how to read files of another shape")
     load.add_argument("--db", type=Path, required=True, metavar="FILE", help="the database that is published")
     add_reading(load)
     load.set_defaults(run=run_load)
@@ -105,17 +112,35 @@ def day(text: str) -> date:
 
 
 def run_load(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
-    files, origin = named_files(chosen), {}
-    if chosen.folder:
-        if any(files.values()):
-            parser.error("give --from, or the files one by one")
-        files, origin = files_of(chosen.folder), read_origin(chosen.folder)
-    elif not all(files[name] for name in NEEDED):
+    files = named_files(chosen)
+    if chosen.folder and any(files.values()):
+        parser.error("give --from, or the files one by one")
+    if not chosen.folder and not all(files[name] for name in NEEDED):
         parser.error("give --from DIR, or --labs and --exposures")
-    set_aside = load_csv(
-        chosen.db, **files, dose_unit=chosen.dose_unit, as_of=chosen.as_of, origin=origin, say=progress
-    )
-    report(set_aside)
+    if not chosen.folder and (chosen.format != "csv" or chosen.mapping):
+        parser.error("--format and --mapping need --from")
+    if chosen.format != "csv" and chosen.mapping:
+        parser.error("--mapping says how to read files of no format: leave --format out")
+    origin = read_origin(chosen.folder) if chosen.folder and chosen.folder.is_dir() else {}
+    read = partial(reader(chosen, files), dose_unit=chosen.dose_unit)
+    report(load(chosen.db, read, as_of=chosen.as_of, origin=origin, say=progress))
+
+
+def reader(chosen: argparse.Namespace, files: dict[str, Path | None]) -> Callable[..., None]:
+    """What brings the files into a connection."""
+    if chosen.mapping:
+        from leuko.sources import mapped
+
+        return partial(mapped.read, folder=chosen.folder, mapping=chosen.mapping)
+    if chosen.format == "fhir":
+        from leuko.sources import fhir
+
+        return partial(fhir.read, folder=chosen.folder)
+    if chosen.format == "omop":
+        from leuko.sources import omop
+
+        return partial(omop.read, path=chosen.folder)
+    return partial(sources.read_csv, **(files_of(chosen.folder) if chosen.folder else files))
 
 
 def run_evaluate(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:

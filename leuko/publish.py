@@ -40,18 +40,33 @@ def load_csv(
     origin: dict | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> int:
-    """Publish a new database at `db` from CSV files, evaluated for `as_of` (default: the data's last day).
+    """Publish a new database at `db` from CSV files: see `load`."""
 
-    `origin` may hold `title`, `simulated` and `note`, which every screen shows. `say` is told what is being
-    done. Gives the number of rows that were set aside. Raises SourceError, ProtocolError or StoreError, and
-    leaves the database that was there as it was.
+    def read(con: duckdb.DuckDBPyConnection) -> None:
+        sources.read_csv(con, labs=labs, exposures=exposures, patients=patients, events=events, dose_unit=dose_unit)
+
+    return load(db, read, as_of=as_of, origin=origin, say=say)
+
+
+def load(
+    db: str | os.PathLike,
+    read: Callable[[duckdb.DuckDBPyConnection], None],
+    *,
+    as_of: date | None = None,
+    origin: dict | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> int:
+    """Publish a new database at `db` from what `read` brings in, evaluated for `as_of` (default: its last day).
+
+    `read` is one of the readers of `leuko.sources`: it fills the canonical tables of the connection that it is given.
+    `origin` may hold `title`, `simulated` and `note`, which every screen shows. `say` is told what is being done. Gives
+    the number of rows that were set aside. Raises SourceError, ProtocolError or StoreError, and leaves the database as
+    it was.
     """
     with only_load(Path(db)) as number, building_place(Path(db)) as building:
         with closing(duckdb.connect(str(building))) as con:
             say("Reading the files")
-            sources.read_csv(
-                con, labs=labs, exposures=exposures, patients=patients, events=events, dose_unit=dose_unit
-            )
+            read(con)
             say("Applying the rule")
             set_aside = finish(con, number, as_of, origin or {}, read_settings(Path(db).absolute().parent))
             con.execute("CHECKPOINT")
