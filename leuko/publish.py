@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from leuko import alerts, measures, rules, sources
+from leuko import alerts, checks, measures, rules, sources
 from leuko.audit import write_settings
 from leuko.evaluation import last_day
 from leuko.facts import write_facts, write_grades
@@ -98,6 +98,7 @@ def finish(
     aside = {*alerts.READ, *measures.READ} - {*KEPT}
     rules.run(con, day, keep=KEPT, aside=tuple(aside))
     alerts.run(con, day, settings)
+    checks.write(con, day)
     measures.run(con, day, settings)
     rules.drop(con, aside)
     write_facts(con, temporary=False)
@@ -114,7 +115,7 @@ def finish(
                 (SELECT max(start_on) FROM exposures)
             ) AS last_on,
             $title AS title, $simulated AS simulated, $note AS note,
-            $version AS protocols_version, $number AS number, $layout AS layout""",
+            $version AS protocols_version, $layout AS layout, $number AS number""",
         {
             "as_of": day,
             "title": str(origin.get("title", "")),

@@ -53,7 +53,7 @@ def read_set_aside(path: str, sites: tuple[str, ...] | None, patient_id: str) ->
 
 def find_patient(source: tuple, as_of: date) -> None:
     st.subheader("Which patient?", anchor=False)
-    words = st.text_input("Find a patient by id or name", placeholder="SIM-001", key="find").strip()
+    words = st.text_input("Find a patient by id or name", placeholder="SIM-0001", key="find").strip()
     if not words:
         st.caption("Or choose one in the worklist of the Panel page.")
         return

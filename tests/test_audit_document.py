@@ -114,16 +114,20 @@ def by_hand():
     return tables(section(TEXT, "A count by hand"))[0]
 
 
+HILL = audit.Scope(site=("Hill",))
+
+
 def test_the_count_by_hand_agrees_event_by_event(demonstration):
-    events = demonstration.view().audit_events(demonstration.settings, audit.EVERYTHING, "cause_looked_for")
-    columns = ["patient_id", "episode", "due_on", "happened_on", "days", "ending"]
+    events = demonstration.view().audit_events(demonstration.settings, HILL, "cause_looked_for")
+    columns = ["patient_id", "drug", "episode", "due_on", "happened_on", "days", "ending"]
     found = sorted(map(list, zip(*(plain_cells(events[column]) for column in columns), strict=True)))
-    heads = ("patient", "episode", "onset", "cause recorded", "days")
+    heads = ("patient", "drug", "episode", "reported", "cause recorded", "days")
     assert found == sorted([*(row[head] for head in heads), WORDS[row["ending"]]] for row in by_hand())
 
 
 def test_the_sum_of_the_count_by_hand_is_the_number_of_the_page(demonstration):
-    counted = demonstration.view().measures(demonstration.settings).set_index("measure").loc["cause_looked_for"]
+    every = demonstration.view().measures(demonstration.settings, HILL)
+    counted = every.set_index("measure").loc["cause_looked_for"]
     by_ending = [sum(row["ending"] == word for row in by_hand()) for word in WORDS]
     assert by_ending == [counted[ending] for ending in WORDS.values()]
     met, not_met, excluded, cannot_tell = by_ending

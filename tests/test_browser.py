@@ -59,6 +59,8 @@ def wait_for_panel(page: Page) -> None:
 
 def click_row(page: Page, row: int, from_left: int = 400) -> None:
     """Click into a row of the worklist, counted from 0."""
+    worklist(page).scroll_into_view_if_needed()
+    page.wait_for_timeout(500)  # until it stands still
     box = worklist(page).bounding_box()
     page.mouse.click(box["x"] + from_left, box["y"] + HEADER_HEIGHT + ROW_HEIGHT * (row + 0.5))
 
@@ -112,7 +114,7 @@ def test_a_filter_goes_into_the_address_and_survives_a_reload(open_at, view):
     wait_for_panel(page)
     expect(page.get_by_text(shown)).to_be_visible()
     page.go_back()
-    expect(page.get_by_text(f"of {counts.sum()} courses").first).to_be_visible()
+    expect(page.get_by_text(f"of {counts.sum():,} courses").first).to_be_visible()
 
 
 def test_search_finds_a_patient_by_name_and_by_id(open_at, view):
