@@ -1,10 +1,11 @@
 """The whole rule against what any answer must cost: sorting the same rows once and one `lag` window over them.
 
-    python -m benchmarks.bench_rule [--patients 200000] [--rounds 3] [--steps]
+    python -m benchmarks.bench_rule [--patients 200000 | --from FOLDER] [--rounds 3] [--steps]
 
 Each cohort runs in a process of its own: canonical tables with 50 shuffled ANC results a patient, on DuckDB with two
-threads. The floor sorts the columns that the rule reads; beside it stands the least that could be sorted, patient, time
-and value alone. Floor and rule take turns; what is printed are medians, ratios round by round, and the peak memory.
+threads; or, with --from, the Parquet tables that data/generate.py wrote into a folder. The floor sorts the columns that
+the rule reads; beside it stands the least that could be sorted, patient, time and value alone. They take turns;
+what is printed are medians, ratios round by round, and the peak memory.
 """
 
 import argparse
@@ -75,9 +76,9 @@ def floor(con: duckdb.DuckDBPyConnection, columns: str) -> float:
     return seconds
 
 
-def rule(con: duckdb.DuckDBPyConnection) -> float:
+def rule(con: duckdb.DuckDBPyConnection, as_of: date | None) -> float:
     started = time.perf_counter()
-    leuko.evaluate(connection=con, as_of=AS_OF)
+    leuko.evaluate(connection=con, as_of=as_of)
     return time.perf_counter() - started
 
 
@@ -99,18 +100,29 @@ class Timed:
         return result
 
 
-def measure(share: float, patients: int, rounds: int, steps: bool, report) -> None:
+def make(con: duckdb.DuckDBPyConnection, cohort: float | str, patients: int) -> date | None:
+    """Make the canonical tables, from a share of patients with lows or from a folder; gives the day to ask for."""
+    if isinstance(cohort, str):
+        for name in ("labs", "exposures", "patients", "events"):
+            rows = f"read_parquet('{cohort}/{name}/*.parquet')"
+            con.execute(f"CREATE TABLE {name} AS FROM {rows} ORDER BY hash(patient_id)")
+        return None
+    con.execute(COHORT.format(patients=patients, results=RESULTS_EACH, share=cohort))
+    con.execute(DOSES.format(patients=patients))
+    return AS_OF
+
+
+def measure(cohort: float | str, patients: int, rounds: int, steps: bool, report) -> None:
     with tempfile.TemporaryDirectory() as folder:
         con = duckdb.connect(str(Path(folder) / "cohort.duckdb"))
         con.execute("SET threads = 2; SET memory_limit = '3GB'; SET preserve_insertion_order = false")
         con.execute("SET enable_progress_bar = false")
-        con.execute(COHORT.format(patients=patients, results=RESULTS_EACH, share=share))
-        con.execute(DOSES.format(patients=patients))
+        as_of = make(con, cohort, patients)
         con.execute("CHECKPOINT")
         floors, least, rules = [], [], []
         for _ in range(rounds):
             floors.append(floor(con, READ))
-            rules.append(rule(Timed(con) if steps else con))
+            rules.append(rule(Timed(con) if steps else con, as_of))
             least.append(floor(con, LEAST))
         found = con.execute(
             "SELECT (SELECT count(*) FROM labs), (SELECT count(*) FROM episodes), (SELECT count(*) FROM worklist)"
@@ -122,21 +134,23 @@ def measure(share: float, patients: int, rounds: int, steps: bool, report) -> No
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--patients", type=int, default=200_000)
+    parser.add_argument("--from", dest="folder", metavar="FOLDER", help="Parquet tables of data/generate.py instead")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", action="store_true", help="print what each step cost")
     chosen = parser.parse_args()
     spawn = multiprocessing.get_context("spawn")
-    for cohort, share in SHARES_LOW.items():
+    cohorts = {chosen.folder: chosen.folder} if chosen.folder else SHARES_LOW
+    for name, cohort in cohorts.items():
         report = spawn.Queue()
-        child = spawn.Process(target=measure, args=(share, chosen.patients, chosen.rounds, chosen.steps, report))
+        child = spawn.Process(target=measure, args=(cohort, chosen.patients, chosen.rounds, chosen.steps, report))
         child.start()
         answer = report.get()
         child.join()
         rows, episodes, courses = answer["found"]
-        seconds = {name: statistics.median(answer[name]) for name in ("floor", "least", "rule")}
-        print(f"{cohort}: {rows:,} lab rows, {courses:,} courses, {episodes:,} episodes")
-        print("  " + ", ".join(f"{name} {value:.2f} s" for name, value in seconds.items()))
-        print(f"  rule / floor {ratio(answer, 'floor')} (goal at most {GOALS[cohort]})")
+        seconds = {part: statistics.median(answer[part]) for part in ("floor", "least", "rule")}
+        print(f"{name}: {rows:,} lab rows, {courses:,} courses, {episodes:,} episodes")
+        print("  " + ", ".join(f"{part} {value:.2f} s" for part, value in seconds.items()))
+        print(f"  rule / floor {ratio(answer, 'floor')} {f'(goal at most {GOALS[name]})' if name in GOALS else ''}")
         print(f"  rule / least {ratio(answer, 'least')}")
         print(f"  peak memory {answer['peak']:.1f} GB", flush=True)
 

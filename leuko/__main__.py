@@ -23,7 +23,7 @@ from leuko.protocols import ProtocolError, described, load_protocols, write_tabl
 from leuko.publish import load
 from leuko.settings import SettingsError, default_settings, read_settings
 from leuko.sources import SourceError
-from leuko.store import Store, StoreError, open_published
+from leuko.store import About, Store, StoreError, open_published
 
 FILES = ("labs", "exposures", "patients", "events")
 NEEDED = ("labs", "exposures")
@@ -150,7 +150,7 @@ def run_evaluate(parser: argparse.ArgumentParser, chosen: argparse.Namespace) ->
     protocols = load_protocols(chosen.protocols)
     settings = read_settings(chosen.db.absolute().parent) if chosen.db else default_settings()
     if chosen.db:
-        con, _ = open_published(os.path.realpath(chosen.db), {})
+        con, about = open_published(os.path.realpath(chosen.db), {})
     else:
         con = duckdb.connect()
         progress("Reading the files")
@@ -160,6 +160,8 @@ def run_evaluate(parser: argparse.ArgumentParser, chosen: argparse.Namespace) ->
     as_of = chosen.as_of or last_day(con)
     answer(con, as_of, settings, temporary=True)
     report(write_answers(Result(con, as_of), chosen.out))
+    if chosen.db:
+        say_simulated(about, chosen.out)
 
 
 def run_audit(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
@@ -186,6 +188,7 @@ def run_audit(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
             (chosen.out / "report.html").write_text(html, encoding="utf-8")
             progress("Writing deviations.xlsx")
             write_workbook(chosen.out / "deviations.xlsx", found)
+            say_simulated(store.about, chosen.out)
     if chosen.pdf:
         progress("Writing report.pdf")
         try:
@@ -206,6 +209,7 @@ def run_diff(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
     for name, frame in difference.tables().items():
         with open(chosen.out / f"{name}.csv", "w", encoding="utf-8", newline="") as file:
             write_csv(file, frame)
+    say_simulated(about, chosen.out)
 
 
 def run_protocols(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
@@ -239,6 +243,12 @@ def write_answers(result: Result, folder: Path) -> int:
         answer = result.relation(name)
         answer.project(plain_numbers(answer)).write_csv(str(folder / f"{name}.csv"), header=True)
     return len(result.rejected)
+
+
+def say_simulated(about: About, folder: Path) -> None:
+    """Put a file beside tables of fixed columns that says so where the data are simulated."""
+    if about.simulated:
+        (folder / "SIMULATED.txt").write_text(f"{about.title}. {about.note}\n", encoding="utf-8")
 
 
 def plain_numbers(relation: duckdb.DuckDBPyRelation) -> str:

@@ -34,14 +34,14 @@ def poor_response(events: pandas.DataFrame, growth_factors: pandas.DataFrame) ->
     `events` and `growth_factors` are those of `leuko.store.Patient`. An event whose text only denies it ("no") counts
     for nothing. The associations are unresolved: the summary that names them has no source that could be found.
     """
-    (denied,) = about("denied")
+    denials = {row["word"] for row in read_rows("denials")}
     records = [("gcsf", *dose) for dose in growth_factors[["given_on", "words"]].itertuples(index=False)]
     records += [
         (kind, at, "" if pandas.isna(value) else value.strip())
         for kind, at, value in events[["kind", "occurred_at", "value"]].itertuples(index=False)
         if kind != "gcsf"
     ]
-    happened = [record for record in records if record[2].lower() not in alternatives(denied["words"])]
+    happened = [record for record in records if record[2].lower() not in denials]
     found = (
         noted(row, [(at, words) for kind, at, words in happened if kind == row["event"]])
         for row in about("poor_response")

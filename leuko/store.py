@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 import pandas
 
-from leuko import alerts, audit, measures, rules
+from leuko import alerts, audit, checks, measures, rules
 from leuko.difference import Difference, compare
 from leuko.protocols import Protocol
 from leuko.settings import Setting, SettingsError, read_settings
@@ -35,11 +35,11 @@ SETTINGS = {
 }
 KEPT = (*rules.ANSWERS, "doses", "checks")
 URGENT_FIRST = "urgency, since NULLS LAST, patient_id, drug, protocol"
-ALERTS_FIRST = "alerts.urgency, alerts.answered, alerts.since, alerts.patient_id, alerts.drug"
+ALERTS_FIRST = "alerts.urgency, alerts.answered, NOT alerts.grave, alerts.since, alerts.patient_id, alerts.drug"
 REPLAYS = 4
 MOST_ROWS = 1000
 # Which tables and columns a published file has: another number wherever they change.
-LAYOUT = 5
+LAYOUT = 6
 
 
 class StoreError(ValueError):
@@ -86,6 +86,27 @@ class About:
     note: str
     protocols_version: str
     number: int
+
+    def file_name(self, name: str, as_of: date) -> str:
+        """What a file of `as_of` is called when it is taken along: `2026-03-31-simulated-deviations.csv`."""
+        return f"{as_of.isoformat()}-{'simulated-' if self.simulated else ''}{name}"
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a load read and what the checks found in it.
+
+    `files` (file, kind, rows_read, loaded, set_aside), `reasons` (file, kind, reason, rows: one reason a row that was
+    set aside), `unmatched` (reason, rows: exposures that were loaded and that no protocol fits) and `notes` (file,
+    note: what the reader says of a file) are those of the whole file. `checks` is the frame of `leuko.checks.run`, of
+    the sites that may be seen.
+    """
+
+    files: pandas.DataFrame
+    reasons: pandas.DataFrame
+    unmatched: pandas.DataFrame
+    notes: pandas.DataFrame
+    checks: pandas.DataFrame
 
 
 @dataclass(frozen=True)
@@ -423,6 +444,71 @@ class View:
             statuses=found.statuses.merge(names, on="patient_id", how="left"),
             decisions=found.decisions.merge(names, on="patient_id", how="left"),
         )
+
+    def data(self) -> Data:
+        """What was read, set aside and checked when the file was loaded, whatever the day of this view."""
+        with self.store.cursor() as cursor:
+            noted = cursor.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'load_notes'").fetchall()
+            notes = "FROM load_notes ORDER BY ALL" if noted else "SELECT '' AS file, '' AS note LIMIT 0"
+            return Data(
+                files=cursor.execute("FROM load_report ORDER BY kind, file").df(),
+                reasons=cursor.execute(QUERIES["set_aside"]).df(),
+                unmatched=cursor.execute(
+                    "SELECT reason, count(*) AS rows FROM unmatched GROUP BY reason ORDER BY rows DESC, reason"
+                ).df(),
+                notes=cursor.execute(notes).df(),
+                checks=self._checks(cursor),
+            )
+
+    def _checks(self, cursor: duckdb.DuckDBPyConnection) -> pandas.DataFrame:
+        """What the load found; where not all sites may be seen, the checks run over the others' patients alone."""
+        if self.sites is None:
+            return cursor.execute("FROM check_results").df()
+        self._only_seen(cursor)
+        return checks.run(cursor, self.store.about.as_of)
+
+    def failing(self, check: str) -> pandas.DataFrame:
+        """The failing rows of a check, at most 1,000: `patient_id`, `name`, `day`, `words`, `source`."""
+        with self.store.cursor() as cursor:
+            if self.sites is None:
+                rows = cursor.execute('SELECT * EXCLUDE ("check") FROM check_failures WHERE "check" = ?', [check]).df()
+            else:
+                self._only_seen(cursor)
+                rows = checks.failing(cursor, check, self.store.about.as_of)
+            names = cursor.execute("SELECT patient_id, name FROM patients").df()
+        return rows.merge(names, on="patient_id", how="left")
+
+    def _only_seen(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Leave on the cursor, in what the checks read, only the patients of the sites that may be seen."""
+        cursor.execute(
+            "CREATE TEMP TABLE seen AS SELECT patient_id FROM patients WHERE list_contains(?, site)",
+            [sites_parameter(self.sites)],
+        )
+        for table in checks.READ:
+            cursor.execute(f"CREATE TEMP TABLE {table} AS FROM main.{table} WHERE patient_id IN (FROM seen)")
+
+    def set_aside(self, reason: str, limit: int = MOST_ROWS) -> pandas.DataFrame:
+        """The rows that were set aside for a reason of `Data.reasons` or `Data.unmatched`: at most 1,000 of them."""
+        return self._rejected(
+            f"""SELECT kind, source, reason, patient_id, raw_record FROM visible
+            WHERE reason = $reason OR starts_with(reason, $reason || ' of ')
+            ORDER BY kind, source LIMIT {min(limit, MOST_ROWS):d}""",
+            {"reason": reason},
+        )
+
+    def known(self, patients: Sequence[str]) -> set[str]:
+        """Which of these patients stand in the file, at the sites that may be seen."""
+        with self.store.cursor() as cursor:
+            rows = cursor.execute(
+                """SELECT DISTINCT asked.patient_id
+                FROM (SELECT unnest($asked) AS patient_id) AS asked
+                JOIN (SELECT patient_id FROM patients UNION SELECT patient_id FROM labs
+                    UNION SELECT patient_id FROM exposures) AS seen ON seen.patient_id = asked.patient_id
+                LEFT JOIN patients ON patients.patient_id = seen.patient_id
+                WHERE $sites IS NULL OR list_contains($sites, patients.site)""",
+                {"asked": list(patients), "sites": sites_parameter(self.sites)},
+            )
+            return {patient for (patient,) in rows.fetchall()}
 
     def _recent_anc(self, patients: list[str]) -> pandas.DataFrame:
         with self.store.cursor() as cursor:

@@ -238,7 +238,7 @@ def draw_settings(settings: dict[str, Setting], values: dict[str, int], waiting:
             )
 
 
-def draw_downloads(asked: Asked, together: pd.DataFrame) -> None:
+def draw_downloads(asked: Asked, together: pd.DataFrame, about: About) -> None:
     """What is shown, to take along: with the same filters, the same day and the same settings."""
     deviating = int((together["population"] - together["met"]).sum())
     st.markdown("##### Take it along")
@@ -251,7 +251,7 @@ def draw_downloads(asked: Asked, together: pd.DataFrame) -> None:
             st.download_button(
                 label,
                 data=partial(make, asked),
-                file_name=f"{asked.as_of.isoformat()}-{name}",
+                file_name=about.file_name(name, asked.as_of),
                 mime=kind,
                 icon=":material/download:",
                 key=f"download_{name}",
@@ -261,7 +261,7 @@ def draw_downloads(asked: Asked, together: pd.DataFrame) -> None:
 
 def in_words(scope: Scope) -> str:
     """What the page is narrowed to, as a sentence names it."""
-    parts = [Filters(scope.site, scope.clinician, scope.drug).words]
+    parts = [Filters(scope.site, scope.clinician, scope.drug, diagnosis=scope.diagnosis).words]
     parts += [f"{word} {shared.day(day)}" for word, day in (("from", scope.start), ("to", scope.end)) if day]
     return ", ".join(part for part in parts if part)
 
@@ -305,7 +305,7 @@ def main() -> None:
         draw_nothing(narrowed, scope)
         return
     draw_cards(asked, measure, ending, choose, narrow)
-    draw_downloads(asked, together)
+    draw_downloads(asked, together, store.about)
 
 
 shared.only_within_dashboard()

@@ -177,9 +177,9 @@ def vocabulary() -> dict[str, dict[str, str]]:
 
 
 def in_words(status: object, dose: float | None, unit: str) -> str:
-    """`▼ Reduce, 80 mg`; `– Nothing` where a table decides nothing."""
+    """`▼ Reduce, 80 mg`; `– No new decision` where a table decides nothing."""
     if shared.is_missing(status):
-        return f"{shared.NONE} Nothing"
+        return f"{shared.NONE} No new decision"
     row = vocabulary()[status]
     told = f", {shared.number(dose, unit)}" if not shared.is_missing(dose) and dose > 0 else ""
     return f"{row['icon']} {row['word']}{told}"

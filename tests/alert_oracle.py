@@ -10,8 +10,9 @@ Where the text leaves a choice, the choice taken here is:
    0, and "may be lower" asks whether any of them is; "<x" up to the lower limit of falling may be severe.
 3. A day is severe where any ANC of it is below 500; a day of a course is none of the row.
 4. The drug of `severe_anc_outside_course` is the one without a protocol that was given on the day, else that of the
-   next course, else that of the course that was over last. That of `order_differential` is one that the white cell
-   count itself would hold. Of several the first by name. Fevers are of no drug.
+   next course, else that of the course that was over last, else the one without a protocol that was given last. That
+   of `order_differential` is one that the white cell count itself would hold. Of several the first by name. Fevers are
+   of no drug.
 5. `consider_gcsf`: the last ANC is that of the course, and meets the resume threshold only where every ANC of its day
    does.
 """
@@ -68,6 +69,13 @@ class Person:
     @property
     def ongoing(self):
         return [course for course in self.courses if course.over is None]
+
+    @property
+    def had_a_drug_lately(self):
+        last_days = [
+            min(row["end_on"] or self.as_of, self.as_of) for row in self.exposures if row["dose_mg"] > 0
+        ]
+        return any(self.days_ago(day) <= LAPSE_DAYS for day in last_days)
 
     @property
     def last_anc_on(self):
@@ -138,20 +146,27 @@ def is_emergency(count, before):
     return before is not None and oracle.count_meets(count, FALLING) and may_be_lower(count, before)
 
 
+def tells(count, before):
+    """Whether the count decides either way: it is high enough, or known not to fall from the one before."""
+    return oracle.count_meets(count, ">= 1000") or (oracle.count_meets(count, ">= 500") and before is not None)
+
+
 def of_fevers(person):
-    emergencies, uncounted = [], []
+    emergencies, untold = [], []
+    white = [moment for moment, count in person.counts("wbc") if oracle.count_meets(count, SEVERE)]
     for fever in fevers_of(person):
         around = [
             (count, before) for moment, count, before in anc_in_time(person) if abs(moment - fever) <= COUNT_WITHIN
         ]
-        if any(is_emergency(*pair) for pair in around):
+        white_around = [moment for moment in white if abs(moment - fever) <= COUNT_WITHIN]
+        if white_around or any(is_emergency(*pair) for pair in around):
             emergencies.append(fever.date())
-        if not around:
-            uncounted.append(fever.date())
+        elif not any(tells(*pair) for pair in around):
+            untold.append(fever.date())
     if emergencies:
         yield None, "possible_febrile_neutropenia", min(emergencies)
-    elif uncounted and person.ongoing:
-        yield None, "fever_without_count", min(uncounted)
+    elif untold and person.had_a_drug_lately:
+        yield None, "fever_without_count", min(untold)
 
 
 # ---------------------------------------------------------------- counts that nobody reads
@@ -173,15 +188,23 @@ def severe_outside(person):
 
 
 def is_course_day(person, day):
-    return any(course.start <= day <= course.last_day for course in person.courses)
+    return any(course.start <= day for course in person.ongoing)
 
 
 def drug_beside(person, day):
-    given = [row for row in oracle.covering(person.exposures, day) if row["dose_mg"] > 0]
-    unknown = [row["drug"] for row in given if oracle.protocol_of(row, person.protocols, person.about) is None]
+    unknown = [
+        (max((day - min(row["end_on"] or person.as_of, person.as_of)).days, 0), row["drug"])
+        for row in person.exposures
+        if row["dose_mg"] > 0 and row["start_on"] <= day
+        and oracle.protocol_of(row, person.protocols, person.about) is None
+    ]  # fmt: skip
     after = [(course.start, course.protocol["drug"]) for course in person.courses if course.start > day]
-    before = [(-course.last_day.toordinal(), course.protocol["drug"]) for course in person.courses]
-    return min(unknown) if unknown else min(after or before)[1] if person.courses else None
+    begun = [course for course in person.courses if course.start <= day]
+    before = [(-course.last_day.toordinal(), course.protocol["drug"]) for course in begun]
+    if unknown and min(unknown)[0] == 0:
+        return min(unknown)[1]
+    nearest = min(after or before or unknown, default=(None, None))
+    return nearest[1]
 
 
 def order_differential(person):

@@ -163,7 +163,7 @@ def test_each_patient_is_listed_before_and_after_with_both_reasons(open_page):
     assert listed["boundary"]["After"] == "‖ Keep holding"
     (alone,) = [row for row in decisions.to_dict("records") if "boundary" in row["Patient"]]
     assert alone["Decided on"] == "15 January 2026"
-    assert (alone["Before"], alone["After"]) == ("▷ Resume, 100 mg", "– Nothing")
+    assert (alone["Before"], alone["After"]) == ("▷ Resume, 100 mg", "– No new decision")
 
 
 def test_on_an_earlier_day_only_what_was_known_then_is_compared(open_page):

@@ -63,6 +63,11 @@ def test_an_event_that_only_denies_is_not_noted(words):
     assert found(("heart_failure", "2025-05-01", f"NYHA II, {words} oedema")) == [("Heart failure", True)]
 
 
+@pytest.mark.parametrize("words", ["no heart failure", "Heart failure ruled out", "echo: without heart failure"])
+def test_an_event_that_denies_its_own_kind_is_not_noted(words):
+    assert found(("heart_failure", "2025-05-01", words)) == []
+
+
 @pytest.mark.parametrize(
     ("words", "noted"),
     [
@@ -130,13 +135,13 @@ def test_a_note_follows_the_words_of_the_diagnosis(diagnosis, first):
     assert [note["note"].split()[0] for note in notes.used_in(diagnosis)] == first
 
 
-@pytest.mark.parametrize("table", ["notes", "causes", "growth_factor_drugs"])
+@pytest.mark.parametrize("table", ["notes", "causes", "growth_factor_drugs", "denials"])
 def test_every_row_names_its_source(table):
     assert all(row["source"].strip() for row in read_rows(table))
 
 
 def test_no_note_is_of_an_unknown_subject():
-    subjects = {"poor_response", "against_poor_response", "denied", "after_recovery", "used_in"}
+    subjects = {"poor_response", "against_poor_response", "after_recovery", "used_in"}
     assert {row["about"] for row in NOTES} == subjects
 
 

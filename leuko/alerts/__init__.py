@@ -26,6 +26,7 @@ FACTS = {
     "alert_kinds": """kind TEXT, urgency INTEGER, word TEXT, to_do TEXT, tone TEXT, icon TEXT, rule TEXT, source TEXT,
         url TEXT""",
     "wbc_limits": "drug TEXT, below DOUBLE, source TEXT",
+    "denials": "word TEXT, source TEXT",
     "growth_factor_drugs": "drug TEXT, omop TEXT, source TEXT",
     "gcsf_sources": "drug TEXT, says TEXT, verified BOOLEAN, source TEXT, url TEXT",
 }
@@ -33,8 +34,10 @@ ALERTS = """
     CREATE OR REPLACE {kind} alerts AS
     SELECT
         raised.patient_id, raised.drug, raised.kind, raised.since, raised.why, raised.answered,
+        raised.grave,
         coalesce(raised.source, alert_kinds.source) AS source, coalesce(raised.url, alert_kinds.url) AS url,
-        alert_kinds.urgency, alert_kinds.word, alert_kinds.to_do, alert_kinds.tone, alert_kinds.icon,
+        alert_kinds.urgency, alert_kinds.word, alert_kinds.to_do,
+        CASE WHEN raised.grave THEN 'danger' ELSE alert_kinds.tone END AS tone, alert_kinds.icon,
         alert_kinds.rule
     FROM ({raised}) AS raised
     JOIN alert_kinds ON alert_kinds.kind = raised.kind
@@ -59,7 +62,7 @@ def run(
         kind = "TABLE" if name in KEPT and not temporary else "TEMP TABLE"
         con.execute(f"CREATE OR REPLACE {kind} {name} AS\n{step}", named(step, known))
     raised = " UNION ALL ".join(
-        f"SELECT patient_id, drug, '{kind}' AS kind, since, why, answered, source, url FROM ({text})"
+        f"SELECT patient_id, drug, '{kind}' AS kind, since, why, answered, grave, source, url FROM ({text})"
         for kind, text in TEXTS.items()
     )
     kind = "TEMP TABLE" if temporary else "TABLE"

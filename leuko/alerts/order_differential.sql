@@ -55,17 +55,20 @@ below_hold AS (
 
 SELECT
     last_days.patient_id, below_hold.drug, last_days.since,
-    'WBC ' || last_days.comparator || number_words(last_days.value) || ' on ' || day_words(last_days.drawn_on)
-    || ' is below ' || number_words(last_days.below)
-    || coalesce(', and the last ANC is of ' || day_words(last_anc.last_anc_on), ', and there is no ANC') || '.'
-    || coalesce(
-        ' ANC cannot be higher than the white cell count, and ' || below_hold.words || '.',
+    coalesce(
+        'ANC cannot be higher than the white cell count, and ' || below_hold.words || '. ',
         CASE WHEN meets(last_days.value, last_days.comparator, '<', limits.severe_anc)
-            THEN ' ANC cannot be higher than the white cell count: it is severe (below '
-                || number_words(limits.severe_anc) || ').' END,
+            THEN 'ANC cannot be higher than the white cell count: it is severe (below '
+                || number_words(limits.severe_anc) || '). ' END,
         ''
-    ) AS why,
-    false AS answered, CAST(NULL AS TEXT) AS source, CAST(NULL AS TEXT) AS url
+    )
+    || 'WBC ' || last_days.comparator || number_words(last_days.value) || ' on ' || day_words(last_days.drawn_on)
+    || ' is below ' || number_words(last_days.below)
+    || coalesce(', and the last ANC is of ' || day_words(last_anc.last_anc_on), ', and there is no ANC') || '.' AS why,
+    false AS answered,
+    below_hold.patient_id IS NOT NULL
+        OR coalesce(meets(last_days.value, last_days.comparator, '<', limits.severe_anc), false) AS grave,
+    CAST(NULL AS TEXT) AS source, CAST(NULL AS TEXT) AS url
 FROM last_days
 CROSS JOIN limits
 JOIN last_anc ON last_anc.patient_id = last_days.patient_id

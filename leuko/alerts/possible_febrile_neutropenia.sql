@@ -1,4 +1,4 @@
--- The last fever with a low ANC around it, and whether antibiotics are recorded from its day on.
+-- The last fever with a low count around it, and whether antibiotics are recorded since.
 WITH emergencies AS (
     SELECT *, min(fever_on) OVER (PARTITION BY patient_id) AS since
     FROM fever_counts
@@ -6,14 +6,26 @@ WITH emergencies AS (
     QUALIFY row_number() OVER (PARTITION BY patient_id ORDER BY moment DESC, severe DESC, value, count_words) = 1
 ),
 
-treated AS (
-    SELECT emergencies.patient_id, min(CAST(events.occurred_at AS TIMESTAMP)) AS given_at
+-- A record of a day alone stands for any time of it.
+antibiotics AS (
+    SELECT
+        emergencies.patient_id, CAST(events.occurred_at AS TIMESTAMP) AS given_at,
+        CAST(events.occurred_at AS TIMESTAMP) >= emergencies.moment
+            OR CAST(events.occurred_at AS TIMESTAMP) = CAST(emergencies.fever_on AS TIMESTAMP) AS after_fever
     FROM emergencies
-    JOIN events
-        ON CAST(events.patient_id AS TEXT) = emergencies.patient_id AND CAST(events.kind AS TEXT) = 'antibiotics'
-        AND CAST(events.occurred_at AS TIMESTAMP) >= emergencies.fever_on
-        AND CAST(events.occurred_at AS TIMESTAMP) < $after
-    GROUP BY emergencies.patient_id
+    CROSS JOIN limits
+    JOIN events ON CAST(events.patient_id AS TEXT) = emergencies.patient_id
+    WHERE CAST(events.kind AS TEXT) = 'antibiotics' AND CAST(events.occurred_at AS TIMESTAMP) < $after
+        AND CAST(events.occurred_at AS DATE) >= emergencies.since - limits.fever_alert_days
+        AND coalesce(lower(trim(CAST(events.value AS TEXT))), '') NOT IN (SELECT word FROM denials)
+),
+
+treated AS (
+    SELECT
+        patient_id, min(given_at) FILTER (WHERE after_fever) AS given_at,
+        max(given_at) FILTER (WHERE NOT after_fever) AS before_at
+    FROM antibiotics
+    GROUP BY patient_id
 )
 
 SELECT
@@ -33,11 +45,11 @@ SELECT
     END
     || '. '
     || coalesce(
-        'Antibiotics are recorded on ' || day_words(CAST(treated.given_at AS DATE)) || ' at '
-        || strftime(treated.given_at, '%H:%M') || '.',
-        'No antibiotics are recorded since.'
+        'Antibiotics are recorded on ' || moment_words(treated.given_at) || '.',
+        'No antibiotics are recorded since this fever'
+        || coalesce('; the last before it were on ' || moment_words(treated.before_at), '') || '.'
     ) AS why,
-    treated.given_at IS NOT NULL AS answered, CAST(NULL AS TEXT) AS source, CAST(NULL AS TEXT) AS url
+    treated.given_at IS NOT NULL AS answered, true AS grave, CAST(NULL AS TEXT) AS source, CAST(NULL AS TEXT) AS url
 FROM emergencies
 CROSS JOIN limits
 LEFT JOIN treated ON treated.patient_id = emergencies.patient_id

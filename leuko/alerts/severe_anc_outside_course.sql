@@ -1,12 +1,13 @@
--- The last ANC is severe and of a day of no course: before the first dose, after the last, or on a drug without protocol.
+-- The last ANC is severe and of a day of no course that goes on: before the first dose, in a course that is over since or
+-- after it, or on a drug without protocol.
 WITH last_days AS (
     SELECT DISTINCT worklist.patient_id, worklist.last_anc_on AS drawn_on
     FROM worklist
     JOIN watched ON watched.patient_id = worklist.patient_id
     CROSS JOIN limits
     LEFT JOIN courses
-        ON courses.patient_id = worklist.patient_id
-        AND worklist.last_anc_on BETWEEN courses.start_on AND courses.read_to
+        ON courses.patient_id = worklist.patient_id AND courses.over_on IS NULL
+        AND worklist.last_anc_on >= courses.start_on
     WHERE courses.course IS NULL AND date_diff('day', worklist.last_anc_on, $as_of) <= limits.alert_lapses_days
 ),
 
@@ -33,12 +34,12 @@ days AS (
     FROM known
     CROSS JOIN limits
     LEFT JOIN courses
-        ON courses.patient_id = known.patient_id AND known.drawn_on BETWEEN courses.start_on AND courses.read_to
+        ON courses.patient_id = known.patient_id AND courses.over_on IS NULL AND known.drawn_on >= courses.start_on
     WHERE known.analyte = 'anc'
     GROUP BY known.patient_id, known.drawn_on
 ),
 
--- Since when without a better day, or a day of a course, in between.
+-- Since when without a better day, or a day of a course that goes on, in between.
 runs AS (
     SELECT days.patient_id, min(days.drawn_on) AS since
     FROM days
@@ -48,7 +49,7 @@ runs AS (
     GROUP BY days.patient_id
 ),
 
--- The course before and the one after that day, the first by name of those that begin or end together.
+-- The course that was over last and the one that began next, the first by name of several.
 nearest AS (
     SELECT
         last_anc.patient_id, courses.drug, courses.start_on, courses.read_to,
@@ -57,35 +58,51 @@ nearest AS (
     JOIN courses ON courses.patient_id = last_anc.patient_id
     QUALIFY row_number() OVER (
         PARTITION BY last_anc.patient_id, courses.start_on > last_anc.last_anc_on
-        ORDER BY abs(date_diff('day', last_anc.last_anc_on, CASE
-            WHEN courses.start_on > last_anc.last_anc_on THEN courses.start_on ELSE courses.read_to END)), courses.drug
+        ORDER BY
+            CASE WHEN courses.start_on > last_anc.last_anc_on THEN courses.start_on END, courses.read_to DESC,
+            courses.drug
     ) = 1
 ),
 
+-- The last dose by that day of a drug to which no protocol fits.
 without_protocol AS (
-    SELECT last_anc.patient_id, min(doses.drug) AS drug
+    SELECT
+        last_anc.patient_id, doses.drug,
+        greatest(date_diff('day', doses.last_on, last_anc.last_anc_on), 0) AS days_after
     FROM last_anc
     JOIN doses
         ON doses.patient_id = last_anc.patient_id AND doses.protocol IS NULL AND doses.dose_mg > 0
-        AND last_anc.last_anc_on BETWEEN doses.start_on AND doses.last_on
-    GROUP BY last_anc.patient_id
+        AND doses.start_on <= last_anc.last_anc_on
+    QUALIFY row_number() OVER (
+        PARTITION BY last_anc.patient_id
+        ORDER BY greatest(date_diff('day', doses.last_on, last_anc.last_anc_on), 0), doses.drug
+    ) = 1
 )
 
 SELECT
-    last_anc.patient_id, coalesce(without_protocol.drug, following.drug, before.drug) AS drug, runs.since,
+    last_anc.patient_id,
+    CASE WHEN without_protocol.days_after = 0 THEN without_protocol.drug
+        ELSE coalesce(following.drug, before.drug, without_protocol.drug) END AS drug,
+    runs.since,
     'ANC ' || last_anc.last_anc_comparator || number_words(last_anc.last_anc)
     || derived_words(last_anc.last_anc_derived) || ' on ' || day_words(last_anc.last_anc_on) || ' is below '
     || number_words(limits.severe_anc) || ', '
     || CASE
-        WHEN without_protocol.drug IS NOT NULL THEN 'on ' || without_protocol.drug || ', for which there is no protocol'
+        WHEN without_protocol.days_after = 0 THEN 'on ' || without_protocol.drug || ', to which no protocol fits'
         WHEN following.drug IS NOT NULL
             THEN 'before the first dose of ' || following.drug || ' on ' || day_words(following.start_on)
                 || ', and no ANC since'
+        WHEN before.read_to >= last_anc.last_anc_on
+            THEN 'in the course of ' || before.drug || ', which was over on ' || day_words(before.read_to)
+                || ', and no ANC since'
         WHEN before.drug IS NOT NULL
             THEN 'after the course of ' || before.drug || ' was over on ' || day_words(before.read_to)
-        ELSE 'and no drug was given that day'
+        WHEN without_protocol.drug IS NOT NULL
+            THEN days_words(without_protocol.days_after) || ' after the last dose of ' || without_protocol.drug
+                || ', to which no protocol fits'
+        ELSE 'and no dose is recorded'
     END || '.' AS why,
-    false AS answered, CAST(NULL AS TEXT) AS source, CAST(NULL AS TEXT) AS url
+    false AS answered, true AS grave, CAST(NULL AS TEXT) AS source, CAST(NULL AS TEXT) AS url
 FROM last_anc
 CROSS JOIN limits
 JOIN runs ON runs.patient_id = last_anc.patient_id

@@ -7,6 +7,11 @@ CREATE OR REPLACE TEMP MACRO count_words(number, bound) AS bound_sign(bound) || 
 CREATE OR REPLACE TEMP MACRO derived_words(derived) AS CASE WHEN derived THEN ' (derived)' ELSE '' END;
 CREATE OR REPLACE TEMP MACRO found_words(found) AS count_words(found.value, found.bound) || derived_words(found.derived);
 CREATE OR REPLACE TEMP MACRO day_words(day) AS strftime(day, '%-d %B %Y');
+CREATE OR REPLACE TEMP MACRO days_words(days) AS number_words(days) || CASE days WHEN 1 THEN ' day' ELSE ' days' END;
+-- A time of 00:00 is that of a record with a day alone.
+CREATE OR REPLACE TEMP MACRO moment_words(moment) AS
+    day_words(CAST(moment AS DATE))
+    || CASE strftime(moment, '%H:%M') WHEN '00:00' THEN '' ELSE ' at ' || strftime(moment, '%H:%M') END;
 CREATE OR REPLACE TEMP MACRO threshold_words(operator, number) AS
     CASE operator
         WHEN '<' THEN 'below ' WHEN '<=' THEN 'at most ' WHEN '>=' THEN 'at least ' WHEN '>' THEN 'above ' ELSE 'exactly '

@@ -20,7 +20,7 @@ STYLE = (
 def draw_alerts_of_panel(alerts: pd.DataFrame, as_of: date) -> None:
     """A box a kind, the most urgent first and open where a danger. A click on a row opens the patient."""
     theme = shared.theme()
-    colours = alerts.drop_duplicates("kind").set_index("kind")["tone"]
+    colours = alerts.drop_duplicates("kind").set_index("kind")["tone"]  # that of the first: the gravest
     edges = (
         f".st-key-alert_{kind} details {{ border-left-color: {shared.tone_colour(tone, theme)}; }}"
         for kind, tone in colours.items()
@@ -29,11 +29,19 @@ def draw_alerts_of_panel(alerts: pd.DataFrame, as_of: date) -> None:
     with st.container(key="alerts", gap="xsmall"):
         for place, (kind, raised) in enumerate(alerts.groupby("kind", sort=False)):
             first = raised.iloc[0]
-            patients = shared.counted(raised["patient_id"].nunique(), "patient")
-            title = f"{first['icon']} **{first['word']}: {patients}.** {first['to_do']}."
+            title = f"{first['icon']} **{first['word']}: {how_many(raised)}.** {first['to_do']}."
             with st.expander(title, expanded=place == 0 and first["tone"] == DANGER, key=f"alert_{kind}"):
                 draw_list(raised.reset_index(drop=True), as_of)
                 st.html(f'<div style="font-size:0.85rem;opacity:0.85">{rule_words(first)}</div>')
+
+
+def how_many(raised: pd.DataFrame) -> str:
+    """`15 patients, 1 with no antibiotics recorded`; `11 patients, 3 of them grave`: what a box must not hide."""
+    patients = shared.counted(raised["patient_id"].nunique(), "patient")
+    if raised["answered"].any():
+        return f"{patients}, {(~raised['answered']).sum():,} with no antibiotics recorded"
+    grave = raised["grave"].sum()
+    return f"{patients}, {grave:,} with an ANC that must be severe" if 0 < grave < len(raised) else patients
 
 
 def draw_list(raised: pd.DataFrame, as_of: date) -> None:
@@ -58,12 +66,13 @@ def draw_list(raised: pd.DataFrame, as_of: date) -> None:
         height=ROW_HEIGHT * min(ROWS, len(table)) + 40,
         column_config={"Patient": text(width=110), "Why": text(width=620), "Days": text(width=80, alignment="right")},
         on_select="rerun",
-        selection_mode="single-row",
+        selection_mode=["single-row", "single-cell"],
         key=f"alerts_{raised['kind'].iloc[0]}",
         alt=f"Patients with {raised['word'].iloc[0]}, those that nobody answered first",
     )
-    if event.selection.rows:
-        shared.open_patient(raised["patient_id"].iloc[event.selection.rows[0]])
+    selected = event.selection.rows or [row for row, _ in event.selection.cells]
+    if selected:
+        shared.open_patient(raised["patient_id"].iloc[selected[0]])
 
 
 def draw_alerts_of_patient(alerts: pd.DataFrame) -> None:

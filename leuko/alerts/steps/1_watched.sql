@@ -1,5 +1,6 @@
 -- Step 1. Whose results are read again: patients with a fever of the last days, with a white cell count on a later day
--- than the last ANC, or with the last ANC on a day of no course and a severe one ever. Nobody who died or left.
+-- than the last ANC, or with a severe ANC ever and the last one on a day of no course that goes on. Nobody who died or
+-- left.
 WITH last_anc AS (
     SELECT DISTINCT patient_id, last_anc_on FROM worklist
 ),
@@ -32,8 +33,8 @@ severe_outside AS (
     JOIN seen ON seen.patient_id = last_anc.patient_id AND seen.analyte = 'anc'
     CROSS JOIN limits
     LEFT JOIN courses
-        ON courses.patient_id = last_anc.patient_id
-        AND last_anc.last_anc_on BETWEEN courses.start_on AND courses.read_to
+        ON courses.patient_id = last_anc.patient_id AND courses.over_on IS NULL
+        AND last_anc.last_anc_on >= courses.start_on
     WHERE courses.course IS NULL AND seen.lowest <= limits.severe_anc
 ),
 

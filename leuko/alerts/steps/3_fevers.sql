@@ -5,7 +5,7 @@ WITH temperatures AS (
         known.patient_id, known.collected_at AS moment,
         meets(known.value, known.comparator, '>=', limits.fever_once) AS enough_alone,
         known.comparator || format('{:.1f}', floor(known.value * 10 + 1e-6) / 10) || ' °C on '
-        || day_words(known.drawn_on) || ' at ' || strftime(known.collected_at, '%H:%M') AS words
+        || moment_words(known.collected_at) AS words
     FROM known
     CROSS JOIN limits
     WHERE known.analyte = 'temperature' AND meets(known.value, known.comparator, '>=', limits.fever_twice)
@@ -26,8 +26,8 @@ said AS (
     UNION ALL
     SELECT
         CAST(events.patient_id AS TEXT), CAST(events.occurred_at AS TIMESTAMP),
-        'A fever was recorded on ' || day_words(CAST(events.occurred_at AS DATE)) || ' at '
-        || strftime(CAST(events.occurred_at AS TIMESTAMP), '%H:%M')
+        'A fever was recorded on ' || moment_words(CAST(events.occurred_at AS TIMESTAMP))
+        || coalesce(' (' || nullif(trim(CAST(events.value AS TEXT)), '') || ')', '')
     FROM events
     JOIN watched ON watched.patient_id = CAST(events.patient_id AS TEXT)
     WHERE CAST(events.kind AS TEXT) = 'fever' AND CAST(events.occurred_at AS TIMESTAMP) < $after

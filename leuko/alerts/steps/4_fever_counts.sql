@@ -1,5 +1,6 @@
--- Step 4. The ANC closest around each fever, and whether it is low enough to make the fever an emergency: severe, or
--- moderate and lower than the one before it. A count with a comparator is lower where it can be, and "<x" can be severe.
+-- Step 4. The counts around each fever, and what they say of it: severe, or moderate and lower than the ANC before
+-- (falling), makes it an emergency; `tells` is false where nothing can be told from the count. A count with a comparator
+-- is lower where it can be, and "<x" can be severe. ANC cannot be higher than the white cell count.
 WITH ordered AS (
     SELECT
         patient_id, collected_at, value, comparator, derived,
@@ -12,20 +13,39 @@ WITH ordered AS (
         ) = 1
     ) AS lowest
     WINDOW timeline AS (PARTITION BY patient_id ORDER BY collected_at)
+),
+
+judged AS (
+    SELECT
+        ordered.*,
+        coalesce(meets(value, comparator, '<', limits.febrile_anc), false) AS severe,
+        coalesce(meets(value, comparator, '<', limits.febrile_falling_anc), false) AND coalesce(
+            value < value_before OR comparator = '<' OR comparator_before = '>', false
+        ) AS falling,
+        coalesce(meets(value, comparator, '>=', limits.febrile_falling_anc), false)
+            OR (coalesce(meets(value, comparator, '>=', limits.febrile_anc), false) AND value_before IS NOT NULL) AS high,
+        'ANC ' || comparator || number_words(value) || derived_words(derived) || ' on ' || moment_words(collected_at)
+            AS count_words
+    FROM ordered
+    CROSS JOIN limits
+    UNION ALL
+    SELECT
+        known.patient_id, known.collected_at, known.value, known.comparator, false, NULL, NULL, true, false, false,
+        'WBC ' || known.comparator || number_words(known.value) || ' on ' || moment_words(known.collected_at)
+        || ', than which ANC cannot be higher'
+    FROM known
+    CROSS JOIN limits
+    WHERE known.analyte = 'wbc' AND meets(known.value, known.comparator, '<', limits.febrile_anc)
 )
 
 SELECT
-    fevers.patient_id, fevers.moment, fevers.fever_on, fevers.words, ordered.value IS NOT NULL AS counted,
-    coalesce(meets(ordered.value, ordered.comparator, '<', limits.febrile_anc), false) AS severe,
-    coalesce(meets(ordered.value, ordered.comparator, '<', limits.febrile_falling_anc), false) AND coalesce(
-        ordered.value < ordered.value_before OR ordered.comparator = '<' OR ordered.comparator_before = '>', false
-    ) AS falling,
-    ordered.value, ordered.value_before, ordered.comparator_before,
-    'ANC ' || ordered.comparator || number_words(ordered.value) || derived_words(ordered.derived) || ' on '
-    || day_words(CAST(ordered.collected_at AS DATE)) || ' at ' || strftime(ordered.collected_at, '%H:%M') AS count_words
+    fevers.patient_id, fevers.moment, fevers.fever_on, fevers.words, coalesce(judged.severe, false) AS severe,
+    coalesce(judged.falling, false) AS falling,
+    coalesce(judged.severe OR judged.falling OR judged.high, false) AS tells,
+    judged.value, judged.value_before, judged.comparator_before, judged.count_words
 FROM fevers
 CROSS JOIN limits
-LEFT JOIN ordered
-    ON ordered.patient_id = fevers.patient_id
-    AND ordered.collected_at BETWEEN fevers.moment - to_hours(limits.fever_count_hours)
+LEFT JOIN judged
+    ON judged.patient_id = fevers.patient_id
+    AND judged.collected_at BETWEEN fevers.moment - to_hours(limits.fever_count_hours)
         AND fevers.moment + to_hours(limits.fever_count_hours)

@@ -3,6 +3,7 @@
 SELECT CAST(patient_id AS TEXT) AS patient_id, CAST(occurred_at AS DATE) AS given_on, coalesce(value, 'G-CSF') AS words
 FROM events
 WHERE CAST(kind AS TEXT) = 'gcsf' AND CAST(occurred_at AS TIMESTAMP) < $after
+    AND coalesce(lower(trim(CAST(value AS TEXT))), '') NOT IN (SELECT word FROM denials)
 UNION ALL
 SELECT
     doses.patient_id, CAST(unnest(generate_series(doses.start_on, doses.last_on, INTERVAL 1 DAY)) AS DATE),
