@@ -148,9 +148,12 @@ def styled(table: pd.DataFrame, worklist: pd.DataFrame) -> Styler:
     colours = [f"color: {shared.tone_colour(tone, theme)}; font-weight: 600" for tone in worklist["tone"]]
     written = table.style.apply(lambda _: colours, subset=["Status"])
     written.format(shared.days, subset=["Days"])
-    for row, unit, sign in worklist[["dose_unit", "last_anc_comparator"]].itertuples():
+    for row, unit, sign, derived in worklist[["dose_unit", "last_anc_comparator", "last_anc_derived"]].itertuples():
+        remark = "derived" if derived is True else ""
         written.format(lambda dose, unit=unit: shared.number(dose, unit), subset=([row], "Dose now"))
-        written.format(lambda anc, sign=sign: shared.number(anc, "", sign), subset=([row], "Last ANC"))
+        written.format(
+            lambda anc, sign=sign, remark=remark: shared.number(anc, remark, sign), subset=([row], "Last ANC")
+        )
     return written
 
 
@@ -161,12 +164,12 @@ def columns() -> dict:
     return {
         "Status": text(width=110),
         "Patient": text(width=105),
-        "What to do": text(width=309),
+        "What to do": text(width=281),
         "Since": text(width=82),
         "Days": figure(width=88),
         "Drug": text(width=114),
         "Dose now": figure(width=122),
-        "Last ANC": figure("ANC, cells/µL", width=98, help="The last ANC of the patient"),
+        "Last ANC": figure("ANC, cells/µL", width=126, help="The last ANC; derived: from WBC and differential"),
         "Drawn on": text(width=82),
         "Last 12 ANC": st.column_config.LineChartColumn("Trend", width=62, y_min=0, color=line, help="The last 12 ANC"),
         "Certainty": text(width=72, help="firm: the days between counts leave nothing open; sparse: they do"),

@@ -11,7 +11,7 @@ from leuko import notes
 from leuko.facts import read_rows
 from leuko.publish import load_csv
 from leuko.rules import STEPS
-from leuko.store import Store
+from leuko.store import Filters, Store
 
 NOTES = read_rows("notes")
 COURSES = ["2025-01-01", "2025-01-22", "2025-02-12", "2025-03-05"]
@@ -228,3 +228,53 @@ def test_a_dose_counts_on_the_day_of_recovery_and_before_and_not_after(recovered
     known = doses(("2026-01-20", "filgrastim"), ("2026-01-25", "filgrastim"))
     found = notes.last_dose(known, pandas.Timestamp(2026, 1, recovered))
     assert (found.day if found else None) == last
+
+
+# ---------------------------------------------------------------- a recovery after a growth factor, on the panel
+
+RECOVERIES = {  # patient: the day of his only growth factor dose; ANC is below 500 on day 10 and back on day 15
+    "DAY BEFORE ONSET": "2026-01-09",
+    "ONSET": "2026-01-10",
+    "DAY BEFORE": "2026-01-14",
+    "RECOVERY": "2026-01-15",
+    "DAY AFTER": "2026-01-16",
+    "NONE": None,
+}
+
+
+@pytest.fixture(scope="module")
+def recovered(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recovered")
+    found = ((10, 400), (15, 1200))
+    counts = [f"{name},anc,{anc},/uL,2026-01-{day}T08:00" for name in RECOVERIES for day, anc in found]
+    doses = [f"{name},dasatinib,100,2026-01-01,2026-01-10" for name in RECOVERIES]
+    given_on = [f"{name},gcsf,filgrastim,{day}T08:00" for name, day in RECOVERIES.items() if day]
+    files = {
+        "labs": ["patient_id,analyte,value,unit,collected_at", *counts],
+        "exposures": ["patient_id,drug,dose_mg,start_on,end_on", *doses],
+        "events": ["patient_id,kind,value,occurred_at", *given_on],
+    }
+    for name, lines in files.items():
+        (folder / f"{name}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    load_csv(folder / "small.duckdb", **{name: folder / f"{name}.csv" for name in files}, as_of=date(2026, 1, 17))
+    opened = Store(folder / "small.duckdb")
+    yield opened.view().worklist(Filters()).set_index("patient_id")["to_do"]
+    opened.close()
+
+
+@pytest.mark.parametrize(
+    ("patient_id", "words"),
+    [
+        ("ONSET", "5 days before the recovery"),
+        ("DAY BEFORE", "1 day before the recovery"),
+        ("RECOVERY", "on the day of the recovery"),
+    ],
+)
+def test_a_decision_at_a_recovery_says_that_a_growth_factor_was_given_in_the_episode(recovered, patient_id, words):
+    said = f"A growth factor was given {words}, which may not be of the marrow. Recovered on 15 January 2026"
+    assert recovered[patient_id].startswith(f"Resume dasatinib at 100 mg: {said}")
+
+
+@pytest.mark.parametrize("patient_id", ["DAY BEFORE ONSET", "DAY AFTER", "NONE"])
+def test_a_growth_factor_outside_the_episode_or_none_is_not_told_at_the_recovery(recovered, patient_id):
+    assert recovered[patient_id].startswith("Resume dasatinib at 100 mg: Recovered on 15 January 2026")

@@ -10,11 +10,15 @@ SELECT
     replace(
         replace(statuses.to_do, '{drug}', coalesce(worklist.drug, 'the drug')),
         '{dose}', coalesce(dose_words(worklist.dose_mg, worklist.dose_unit), 'a dose that the table does not give')
-    ) || ': ' || coalesce(
-        'A growth factor was given ' || coalesce(
-            days_words(nullif(date_diff('day', helped.given_on, helped.recovered_on), 0)) || ' before', 'on the day of'
-        ) || ' the recovery, which may not be of the marrow. ', ''
-    ) || worklist.why AS to_do,
+    ) || ': '
+    || CASE
+        WHEN helped.given_on IS NULL THEN ''
+        WHEN helped.given_on = helped.recovered_on
+            THEN 'A growth factor was given on the day of the recovery, which may not be of the marrow. '
+        ELSE 'A growth factor was given ' || days_words(date_diff('day', helped.given_on, helped.recovered_on))
+            || ' before the recovery, which may not be of the marrow. '
+    END
+    || worklist.why AS to_do,
     worklist.why, worklist.mismatch, worklist.dose_mg, worklist.dose_now_mg, worklist.dose_unit,
     worklist.first_dose_mg, worklist.starting_dose_mg,
     worklist.last_anc, worklist.last_anc_comparator, worklist.last_anc_derived, worklist.last_anc_on,
