@@ -77,7 +77,8 @@ def main() -> None:
     adherence = st.Page("pages/adherence.py", title="Adherence", url_path="adherence")
     protocols = st.Page("pages/protocols.py", title="Protocols", url_path="protocols")
     changes = st.Page("pages/changes_if.py", title="What changes if", url_path="changes_if")
-    pages = [panel, patient, adherence, protocols, changes]
+    data = st.Page("pages/data.py", title="Data", url_path="data")
+    pages = [panel, patient, adherence, protocols, changes, data]
     page = st.navigation(pages, position="hidden")
     try:
         store = shared.open_store()

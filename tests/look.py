@@ -46,6 +46,8 @@ def addresses(database: Path) -> dict[str, tuple[str, int]]:
         "changes-if": ("/changes_if?instead=dasatinib-cp-us", 2300),
         "changes-if-earlier-day": ("/changes_if?instead=dasatinib-cp-eln&as_of=2026-03-10", 2300),
         "changes-if-nothing-chosen": ("/changes_if", 700),
+        "data": ("/data", 1900),
+        "data-rows": ("/data?check=low_resolution&reason=unit+missing", 2400),
         "patient-marked": (f"/patient?patient={held_late}&mark={due_on}&mark_words=Hold+given%3A+not+met", 1500),
     }
 

@@ -72,4 +72,5 @@ LEFT JOIN known_codes AS code ON given(written.analyte) = code.code
 WHERE coalesce(canonical.analyte, code.analyte) IS NOT NULL;
 
 CREATE OR REPLACE TABLE rejected (source TEXT, raw_record TEXT, reason TEXT, patient_id TEXT, kind TEXT);
-INSERT INTO rejected SELECT source, raw_record, reason, NULL, kind FROM malformed;
+INSERT INTO rejected
+SELECT source, raw_record, reason, json_extract_string(raw_record, '$.patient_id'), kind FROM malformed;

@@ -10,7 +10,7 @@ WITH loaded AS (
     FROM (
         SELECT source FROM labs WHERE NOT derived
         UNION ALL SELECT unnest(string_split(source, '; ')) FROM exposures
-        UNION ALL SELECT source FROM patients
+        UNION ALL SELECT unnest(string_split(source, '; ')) FROM patients
         UNION ALL SELECT source FROM events
     ) AS canonical
 ), set_aside AS (

@@ -170,7 +170,10 @@ def _header(path, label):
     except UnicodeDecodeError as error:
         raise SourceError(f"{label}: the first line is not UTF-8 text") from error
     delimiter = max(",;\t|", key=line.count)
-    return next(csv.reader([line], delimiter=delimiter), []), delimiter
+    try:
+        return next(csv.reader([line], delimiter=delimiter), []), delimiter
+    except csv.Error as error:
+        raise SourceError(f"{label}: the first line is not a line of a CSV file ({error})") from error
 
 
 def _bring_file(con, kind, path):
