@@ -481,6 +481,14 @@ def test_one_file_may_be_named(tmp_path, con):
     assert rows(con, "SELECT value FROM labs") == [(900,)]
 
 
+def test_a_file_name_is_no_pattern(read):
+    con = read(files={"a[1].ndjson": lines(patient("A")), "a1.ndjson": lines(patient("B"))})
+    assert rows(con, "SELECT patient_id, source FROM patients ORDER BY 1") == [
+        ("A", "a[1].ndjson row 1"),
+        ("B", "a1.ndjson row 1"),
+    ]
+
+
 def test_windows_line_ends(read):
     con = read(files={"a.ndjson": lines(patient("A"), patient("B")).replace(b"\n", b"\r\n")})
     assert rows(con, "SELECT source FROM patients ORDER BY 1") == [("a.ndjson row 1",), ("a.ndjson row 2",)]

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from leuko.sources import SourceError, mapped
-from leuko.sources.mapped.mapping import read_mapping
+from leuko.sources.mapped.mapping import Mapping, RawFile, read_mapping
+from leuko.sources.mapped.selects import run_selects
 from tests.serving import ROOT
 
 EXAMPLES = ROOT / "leuko" / "sources" / "mapped" / "examples"
@@ -381,6 +382,7 @@ def test_a_select_may_be_written_in_many_ways(read, con, select):
         (mapping_of(keys="header = 0"), "mapping.toml: files.raw.header: Input should be greater"),
         (mapping_of(file="../labs.csv"), "mapping.toml: files.raw: file must stand in the folder"),
         (mapping_of(file="/etc/passwd"), "mapping.toml: files.raw: file must stand in the folder"),
+        (mapping_of(file="**.csv"), "mapping.toml: files.raw: **.csv is no pattern"),
         (mapping_of(file="other.csv"), "mapping.toml: files.raw: there is no file other.csv in export"),
         (mapping_of(keys="base_date = 2000-01-01"), "mapping.toml: files.raw: base_date and base_date_is go together"),
         (mapping_of(more='[files.more]\nfile = "labs.csv"'), "mapping.toml: files.more: no SELECT reads it"),
@@ -394,6 +396,14 @@ def test_a_mapping_is_refused_with_its_key_and_the_reason(read, text, reason):
         read(HEADER + ROW, text)
     assert str(refused.value).startswith(reason)
     assert "\n" not in str(refused.value)
+
+
+def test_a_select_that_was_not_checked_still_reaches_no_other_file(tmp_path):
+    secret = tmp_path / "secret.txt"
+    secret.write_text("secret", encoding="utf-8")
+    unchecked = Mapping("mapping.toml", {}, {"labs": f"SELECT content AS source FROM read_text('{secret}')"}, {})
+    with pytest.raises(SourceError, match="labs: Permission Error"):
+        run_selects(tmp_path / "raw.duckdb", unchecked)
 
 
 def test_every_fault_of_a_mapping_is_told_at_once(read):
@@ -423,6 +433,11 @@ def test_a_pattern_reads_several_files_of_the_same_columns(read, con):
         "labs_1.csv: comma, UTF-8", "labs_2.csv: semicolon, UTF-8", "notes.txt: not read: the mapping does not name it",
     ]  # fmt: skip
     assert labs(con) == [("P1", 450, "labs_1.csv row 1"), ("P2", 500, "labs_2.csv row 1")]
+
+
+def test_brackets_in_the_name_of_a_file_are_no_pattern(read, con):
+    read(HEADER + ROW, mapping_of(file="labs [1].csv"), "labs [1].csv")
+    assert labs(con) == [("P1", 450, "labs [1].csv row 1")]
 
 
 def test_files_of_other_columns_do_not_go_together(read):
@@ -495,7 +510,7 @@ DAYS = st.sampled_from(["2024-03-01", "1 March", ""])
 CELLS = st.tuples(PATIENTS, DAYS, st.sampled_from(["0,45", "1,234", "1.5", "-1", "x", ""]))
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(CELLS, max_size=12), taken=PATIENTS, encoding=st.sampled_from(["utf-8", "utf-16", "windows-1252"]))
 def test_no_row_is_lost(read, con, rows, taken, encoding):
     text = io.StringIO()
@@ -530,19 +545,19 @@ def accounted_or_refused(read, con, content, name):
             assert count == loaded + aside
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_damaged_csv_is_accounted_for_or_refused_in_one_line(read, con, data):
     accounted_or_refused(read, con, damaged(GOOD_CSV, data.draw), "labs.csv")
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_damaged_workbook_is_accounted_for_or_refused_in_one_line(read, con, data):
     accounted_or_refused(read, con, damaged(GOOD_XLSX, data.draw), "labs.xlsx")
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_workbook_whose_parts_are_damaged_is_accounted_for_or_refused_in_one_line(read, con, data):
     """Behind a sound zip, so that the damage reaches the parsers of the parts."""
@@ -579,10 +594,13 @@ def test_the_example_of_the_document_says_and_loads_what_stands_there(read, con)
 
 def test_the_document_lists_every_key():
     table = DOCUMENT.partition("| key of `[files.NAME]` |")[2].partition("\n\n")[0]
-    keys = type(read_mapping(EXAMPLES / "eicu-demo.toml").files["counts"]).model_fields
-    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) and set(keys) == set(
-        re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
-    )
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(RawFile.model_fields)
+
+
+@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.toml")), ids=lambda example: example.stem)
+def test_every_example_is_a_mapping_that_the_document_names(example):
+    assert f"`{example.stem}`" in DOCUMENT
+    assert "labs" in read_mapping(example).selects
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def read_tried(kind: str, file: st.runtime.uploaded_file_manager.UploadedFile) -
 
 
 def try_file(kind: str, file: st.runtime.uploaded_file_manager.UploadedFile) -> DryRun | str:
-    # The browser keeps to the size, the endpoint behind it does not; a type that is refused there is a traceback here.
+    # The browser keeps to the size, the endpoint behind it does not; a wrong type would be a traceback of Streamlit's.
     if not file.name.lower().endswith(".csv"):
         return f"{file.name} is no CSV file: its name does not end in .csv."
     if file.size > MEGABYTES * 1_000_000:

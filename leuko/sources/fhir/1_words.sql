@@ -18,7 +18,8 @@ CREATE OR REPLACE TEMP MACRO range_end(value, code, unit, next_range, value_code
 -- Blanks around a text are nothing, and an empty text is none.
 CREATE OR REPLACE TEMP MACRO said_text(written) AS nullif(trim(written, ' ' || chr(9) || chr(10) || chr(13)), '');
 
--- "Patient/1", "https://server/fhir/Patient/1/_history/2" and "urn:uuid:1" all name 1; "#1" is known in its own resource only.
+-- "Patient/1", "https://server/fhir/Patient/1/_history/2" and "urn:uuid:1" all name 1; "#1" is known only in its own
+-- resource.
 CREATE OR REPLACE TEMP MACRO named_id(reference, type) AS nullif(
     CASE WHEN starts_with(reference, 'urn:') THEN regexp_extract(reference, '([^:]+)$', 1)
          ELSE regexp_extract(reference, '(?:^|/)' || type || '/([^/?|#]+)', 1) END, '');

@@ -56,8 +56,8 @@ SELECT code, coalesce(chosen.analyte, unknown.analyte,
                       'text: ' || coalesce(TRY(json_extract_string(code, '$.text')), code)) AS analyte
 FROM written LEFT JOIN chosen USING (code) LEFT JOIN unknown USING (code);
 
-INSERT INTO raw_labs (patient_id, analyte, value, comparator, unit, raw_unit, collected_at, reported_at, specimen, status,
-                      ref_low, ref_high, source)
+INSERT INTO raw_labs (patient_id, analyte, value, comparator, unit, raw_unit, collected_at, reported_at, specimen,
+                      status, ref_low, ref_high, source)
 SELECT named_id(subject, 'Patient'), fhir_meanings.analyte, value, comparator,
        CASE WHEN known.spelling IS NOT NULL THEN unit_code ELSE coalesce(unit, unit_code) END, unit,
        collected, issued, result.specimen, status, ref_low, ref_high, source

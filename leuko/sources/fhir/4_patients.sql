@@ -47,7 +47,8 @@ FROM (SELECT source, text, id, json_extract_string(text, [
 
 INSERT INTO raw_patients (patient_id, name, birth_date, sex, site, clinician, diagnosis, died_on, source)
 SELECT patient.id, patient.name, CASE WHEN NOT names_no_day(birth_date) THEN birth_date END, sex,
-       coalesce(said_text(site_name), site.name, site_id), coalesce(said_text(clinician_name), clinician.name, clinician_id),
+       coalesce(said_text(site_name), site.name, site_id),
+       coalesce(said_text(clinician_name), clinician.name, clinician_id),
        diagnosis, CASE WHEN NOT names_no_day(died_at) THEN died_at END, source
 FROM fhir_patients AS patient
 LEFT JOIN fhir_names AS site ON site.type = 'Organization' AND site.id = site_id
@@ -63,6 +64,7 @@ INSERT INTO malformed
 SELECT 'patients', source || ' part 2', text, 'died, the day is not given'
 FROM fhir_patients WHERE names_no_day(died_at) OR (died_at IS NULL AND died = 'true')
 UNION ALL
-SELECT 'patients', source || ' part 3', text, 'birth date without a day' FROM fhir_patients WHERE names_no_day(birth_date);
+SELECT 'patients', source || ' part 3', text, 'birth date without a day'
+FROM fhir_patients WHERE names_no_day(birth_date);
 
 DROP TABLE fhir_conditions; DROP TABLE fhir_names; DROP TABLE fhir_patients;

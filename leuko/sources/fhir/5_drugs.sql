@@ -1,5 +1,5 @@
--- Orders, statements and administrations of a drug, each with what the drug is: by its RxNorm code; else by a name whose
--- first word is a shipped drug's; else its own text, which the rule lists as without protocol.
+-- Orders, statements and administrations of a drug, each with what the drug is: by its RxNorm code; else by a name the
+-- first word of which is a shipped drug's; else its own text, which the rule lists as without protocol.
 
 CREATE OR REPLACE TEMP TABLE fhir_uses AS
 WITH uses AS (

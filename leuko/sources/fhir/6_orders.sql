@@ -1,5 +1,5 @@
--- What each order and statement says of dose and days. Its instructions for the same days add up; one that cannot be read
--- leaves the dose of a day unknown, so that the whole row is set aside.
+-- What each order and statement says of dose and days. Its instructions for the same days add up; one that cannot be
+-- read leaves the dose of a day unknown, so that the whole row is set aside.
 
 CREATE OR REPLACE TEMP MACRO folded_timing(written) AS upper(regexp_replace(written, '[ .]', '', 'g'));
 
@@ -18,14 +18,16 @@ SELECT place, source, type, patient_id, drug, text, said[1] AS status, said[2] A
        CASE WHEN type = 'MedicationRequest' THEN json_extract(text, '$.dosageInstruction[*]')
             ELSE json_extract(text, '$.dosage[*]') END AS instructions
 FROM (SELECT *, json_extract_string(text, [
-          '$.status', '$.intent', '$.doNotPerform', '$.effectivePeriod.start', '$.effectiveDateTime', '$.effectivePeriod.end',
+          '$.status', '$.intent', '$.doNotPerform',
+          '$.effectivePeriod.start', '$.effectiveDateTime', '$.effectivePeriod.end',
           '$.dispenseRequest.validityPeriod.start', '$.dispenseRequest.validityPeriod.end']) AS said
       FROM fhir_uses JOIN fhir_drugs USING (medicine) WHERE type <> 'MedicationAdministration');
 
 CREATE OR REPLACE TEMP TABLE fhir_instructions AS
 WITH written AS (
     SELECT place, nth, json_extract_string(instruction, [
-               '$.timing.repeat.boundsPeriod.start', '$.timing.repeat.boundsPeriod.end', '$.timing.repeat.boundsDuration',
+               '$.timing.repeat.boundsPeriod.start', '$.timing.repeat.boundsPeriod.end',
+               '$.timing.repeat.boundsDuration',
                '$.timing.repeat.frequency', '$.timing.repeat.frequencyMax', '$.timing.repeat.period',
                '$.timing.repeat.periodMax', '$.timing.repeat.periodUnit', '$.timing.repeat.dayOfWeek',
                '$.asNeededBoolean', '$.asNeededCodeableConcept']) AS said,
@@ -35,7 +37,8 @@ WITH written AS (
            list_transform(list_append(json_extract_string(instruction, '$.timing.code.coding[*].code'),
                                       json_extract_string(instruction, '$.timing.code.text')),
                           lambda word: folded_timing(word)) AS timing_words
-    FROM (SELECT place, unnest(instructions) AS instruction, generate_subscripts(instructions, 1) AS nth FROM fhir_orders)
+    FROM (SELECT place, unnest(instructions) AS instruction, generate_subscripts(instructions, 1) AS nth
+          FROM fhir_orders)
 ), coded AS (
     SELECT place, nth, min(times) AS code_times, min(days) AS code_days, count(DISTINCT times / days) AS code_rates
     FROM (SELECT place, nth, unnest(timing_words) AS code FROM written) JOIN timings USING (code)

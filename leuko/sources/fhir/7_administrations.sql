@@ -1,5 +1,5 @@
--- What was given: administrations of one patient, drug and day add up. One that lasts over midnight is of the day on which
--- it began; longer than a day, its dose a day is not told.
+-- What was given: administrations of one patient, drug and day add up. One that lasts over midnight is of the day on
+-- which it began; longer than a day, its dose a day is not told.
 
 CREATE OR REPLACE TEMP TABLE fhir_given AS
 WITH said AS (
@@ -8,7 +8,8 @@ WITH said AS (
                '$.dosage.dose.value', '$.dosage.dose.comparator', '$.dosage.dose.code', '$.dosage.dose.unit']) AS said
     FROM fhir_uses JOIN fhir_drugs USING (medicine) WHERE type = 'MedicationAdministration'
 ), read AS (
-    SELECT said.*, coalesce(said[2], said[3]) AS starts, said[4] AS ends, coalesce(by_code.factor, by_print.factor) AS factor,
+    SELECT said.*, coalesce(said[2], said[3]) AS starts, said[4] AS ends,
+           coalesce(by_code.factor, by_print.factor) AS factor,
            TRY_CAST(said[5] AS DOUBLE) AS amount
     FROM said
     LEFT JOIN dose_units AS by_code ON by_code.spelling = said[7]

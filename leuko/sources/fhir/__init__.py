@@ -10,6 +10,7 @@ Doses are those in mg, g and mcg (``dose_units.csv``); how often a day is told b
 adds its own codes of results in a file, and they win over the shipped ones.
 """
 
+import glob
 import gzip
 import zlib
 from pathlib import Path
@@ -123,7 +124,7 @@ def _bring_file(con, path):
         con.execute("CREATE TEMP TABLE bad_lines (line BIGINT, error_type TEXT, csv_line TEXT)")
     else:
         try:
-            _bring_lines(con, LINES, {"path": str(path), "never": NEVER_IN_JSON, "longest": LONGEST_LINE})
+            _bring_lines(con, LINES, {"path": glob.escape(str(path)), "never": NEVER_IN_JSON, "longest": LONGEST_LINE})
         except duckdb.Error as error:
             raise SourceError(f"{label}: cannot be read ({str(error).splitlines()[0]})") from error
         if is_json and not con.execute("SELECT count(said[1]) FROM fhir_lines").fetchone()[0]:

@@ -34,7 +34,8 @@ def read(con, folder, mapping, *, dose_unit="mg"):
         raw = Path(place) / "raw.duckdb"
         notes = bring(raw, Path(folder), wanted)
         run_selects(raw, wanted)
-        con.execute(f"ATTACH '{raw}' AS mapped (READ_ONLY)")
+        quoted = str(raw).replace("'", "''")
+        con.execute(f"ATTACH '{quoted}' AS mapped (READ_ONLY)")
         try:
             _account(con, wanted)
             for kind in sources.COLUMNS:

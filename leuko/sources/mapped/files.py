@@ -50,7 +50,12 @@ def _found(folder, wanted, name, section):
     """The files of a section, in the order of their names."""
     if not folder.is_dir():
         raise SourceError(f"{folder.name}: no such folder")
-    found = sorted(path for path in folder.glob(section.file) if path.is_file())
+    if (folder / section.file).is_file():  # before it is taken for a pattern: "labs [1].csv" is a name
+        return [folder / section.file]
+    try:
+        found = sorted(path for path in folder.glob(section.file) if path.is_file())
+    except ValueError as error:
+        raise SourceError(f"{wanted.name}: files.{name}: {section.file} is no pattern ({error})") from error
     if not found:
         raise SourceError(f"{wanted.name}: files.{name}: there is no file {section.file} in {folder.name}")
     return found

@@ -14,7 +14,8 @@ FROM (
     FROM fhir_lines AS lines
     ASOF JOIN (
         SELECT good_before, max(so_far) AS lines
-        FROM (SELECT line - row_number() OVER (ORDER BY line) AS good_before, row_number() OVER (ORDER BY line) AS so_far
+        FROM (SELECT line - row_number() OVER (ORDER BY line) AS good_before,
+                     row_number() OVER (ORDER BY line) AS so_far
               FROM (SELECT DISTINCT line FROM bad_lines))
         GROUP BY good_before
     ) AS bad ON lines.line > bad.good_before
@@ -42,7 +43,8 @@ WITH RECURSIVE opened AS (
                CASE WHEN json_extract_string(parent, '$.resourceType') = 'DiagnosticReport' THEN json_extract_string(
                    parent, ['$.subject.reference', '$.effectiveDateTime', '$.effectivePeriod.start', '$.issued',
                             '$.status']) END AS lent
-        FROM (SELECT line, place, text AS parent, unnest(items) AS item, generate_subscripts(items, 1) AS nth FROM opened)
+        FROM (SELECT line, place, text AS parent, unnest(items) AS item, generate_subscripts(items, 1) AS nth
+              FROM opened)
     )
 )
 SELECT line, text, urn, lent, row_number() OVER (PARTITION BY line ORDER BY place) AS nth

@@ -2,9 +2,8 @@
 
 CREATE OR REPLACE TEMP TABLE fhir_opened AS
 WITH counted AS (SELECT line, count(*) AS held FROM fhir_contents GROUP BY line)
-SELECT line + coalesce(sum(held - 1) OVER (ORDER BY line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS first_row,
-       line, held
-FROM counted;
+SELECT line, held, line + coalesce(sum(held - 1) OVER earlier, 0) AS first_row
+FROM counted WINDOW earlier AS (ORDER BY line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING);
 
 DELETE FROM fhir_lines WHERE line IN (SELECT line FROM fhir_containers);
 UPDATE fhir_lines SET line = moved.row
@@ -25,7 +24,8 @@ SELECT label || ' row ' || row, said[2],
        coalesce(said[10], said[14], said[15]), said[11], said[12], said[13],
        range_end(said[19], said[20], said[21], said[18], said[12], said[13]),
        range_end(said[22], said[23], said[24], said[18], said[12], said[13]), said[16], said[17]
-FROM (SELECT line AS row, said, CAST(NULL AS TEXT[]) AS lent FROM fhir_lines UNION ALL SELECT row, said, lent FROM fhir_rows)
+FROM (SELECT line AS row, said, CAST(NULL AS TEXT[]) AS lent FROM fhir_lines
+      UNION ALL SELECT row, said, lent FROM fhir_rows)
 CROSS JOIN known_file
 WHERE said[1] = 'Observation';
 
@@ -75,5 +75,5 @@ WITH kinds AS (
 SELECT label, CASE WHEN count(DISTINCT kind) = 1 THEN min(kind) ELSE 'other' END, coalesce(sum(rows), 0)
 FROM known_file LEFT JOIN kinds ON true GROUP BY label;
 
-DROP TABLE fhir_lines; DROP TABLE fhir_containers; DROP TABLE fhir_contents; DROP TABLE fhir_opened; DROP TABLE fhir_rows;
-DROP TABLE fhir_rest; DROP TABLE fhir_judged;
+DROP TABLE fhir_lines; DROP TABLE fhir_containers; DROP TABLE fhir_contents; DROP TABLE fhir_opened;
+DROP TABLE fhir_rows; DROP TABLE fhir_rest; DROP TABLE fhir_judged;
