@@ -489,3 +489,41 @@ def test_the_program_leaves_with_its_status_and_without_a_traceback(tmp_path):
     assert leave("protocols") == 0
     assert leave("protocols", "--protocols", tmp_path / "none") == 1
     assert leave("protocols", "--colour") == 2
+
+
+@pytest.mark.parametrize("command", ["evaluate", "audit"])
+@pytest.mark.parametrize(("origin", "told"), [("simulated = true\n", True), ("simulated = false\n", False)])
+def test_what_is_written_of_simulated_data_says_so_beside_the_tables(tmp_path, command, origin, told):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "labs.csv").write_text("patient_id,analyte,value,unit,collected_at\nA,anc,400,/uL,2024-01-05\n")
+    (folder / "exposures.csv").write_text("patient_id,drug,dose_mg,start_on\nA,dasatinib,100,2024-01-01\n")
+    (folder / "origin.toml").write_text(f'title = "A made-up ward"\nnote = "Nobody is real."\n{origin}')
+    database, out = tmp_path / "ward.duckdb", tmp_path / "out"
+    assert main(["load", "--from", str(folder), "--db", str(database)]) == 0
+    assert main([command, "--db", str(database), "--out", str(out)]) == 0
+    file = out / "SIMULATED.txt"
+    assert file.exists() == told
+    assert not told or file.read_text(encoding="utf-8") == "A made-up ward. Nobody is real.\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--format", "fhir", "--labs", "labs.csv", "--exposures", "exposures.csv"],
+        ["--mapping", "m.toml", "--labs", "labs.csv", "--exposures", "exposures.csv"],
+        ["--format", "omop", "--mapping", "m.toml", "--from", "folder"],
+        ["--format", "hl7", "--from", "folder"],
+    ],
+)
+def test_a_format_and_a_mapping_need_a_folder_and_exclude_each_other(tmp_path, arguments):
+    with pytest.raises(SystemExit) as wrong:
+        main(["load", *arguments, "--db", str(tmp_path / "ward.duckdb")])
+    assert wrong.value.code == 2
+
+
+@pytest.mark.parametrize("given", [["--format", "fhir"], ["--format", "omop"], ["--mapping", "m.toml"]])
+def test_a_folder_that_is_not_there_is_refused_in_one_line(tmp_path, capsys, given):
+    assert main(["load", *given, "--from", str(tmp_path / "none"), "--db", str(tmp_path / "ward.duckdb")]) == 1
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and told.strip()
