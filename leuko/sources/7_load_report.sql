@@ -8,10 +8,10 @@ CREATE OR REPLACE TABLE load_report AS
 WITH loaded AS (
     SELECT DISTINCT row_of(source) AS row
     FROM (
-        SELECT source FROM labs WHERE NOT derived
+        SELECT unnest(string_split(source, '; ')) AS source FROM labs WHERE NOT derived
         UNION ALL SELECT unnest(string_split(source, '; ')) FROM exposures
         UNION ALL SELECT unnest(string_split(source, '; ')) FROM patients
-        UNION ALL SELECT source FROM events
+        UNION ALL SELECT unnest(string_split(source, '; ')) FROM events
     ) AS canonical
 ), set_aside AS (
     SELECT DISTINCT row_of(unnest(string_split(source, '; '))) AS row FROM rejected

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import warnings
 
 import openpyxl
 import pandas
@@ -16,11 +17,12 @@ def bring_excel(con, table, label, path, section):
     name goes to `malformed`. Raises SourceError where the workbook cannot be read.
     """
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        try:
-            sheet, rows = _cells(book, section.sheet, label)
-        finally:
-            book.close()
+        with warnings.catch_warnings(action="ignore"):  # of styles and validations, which are not read
+            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+            try:
+                sheet, rows = _cells(book, section.sheet, label)
+            finally:
+                book.close()
     except (SourceError, OSError):
         raise
     except Exception as error:  # a damaged workbook makes its parsers raise whatever they meet
