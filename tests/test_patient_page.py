@@ -344,7 +344,7 @@ def episodes_of(app: AppTest) -> str:
 def test_the_days_from_the_last_growth_factor_stand_beside_the_recovery(draw):
     shown = episodes_of(draw(patient="P7"))
     assert "3 days before" in shown
-    assert "is not marrow recovery. Source:" in shown
+    assert "may not be marrow recovery. Source:" in shown
 
 
 def test_a_recovery_without_growth_factor_says_so_and_has_no_remark(draw):
