@@ -126,7 +126,7 @@ def test_one_sentence_says_it_after_three_seconds(draw):
 def test_the_sentence_of_a_table_that_asks_for_the_cause_first_names_no_hold(draw):
     shown = words_of(draw(protocol="dasatinib-advanced-us"))
     assert shown.startswith("Find the cause before changing dasatinib when ANC is below 500 (not verified) or")
-    assert "Escalate, 180 mg" in shown
+    assert "Consider escalating, 180 mg" in shown
 
 
 def test_whom_a_table_is_for_stands_in_its_sentence(draw):
