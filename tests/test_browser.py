@@ -219,11 +219,16 @@ def type_into(page: Page, editor: int, row: int, from_left: int, words: str) -> 
     """Type over a cell of the checker's editors, rows counted from 0."""
     grid = page.get_by_test_id("stDataFrame").nth(editor).locator("canvas").first
     grid.scroll_into_view_if_needed()
-    page.wait_for_timeout(1000)  # until the canvas has been painted
-    box = grid.bounding_box()
-    page.mouse.click(box["x"] + from_left, box["y"] + EDITOR_ROW * (row + 1.5))
-    page.keyboard.press("Enter")
-    page.locator(".gdg-input").fill(words)
+    cell = page.locator(".gdg-input")
+    for _ in range(10):  # a click on a grid that is still being painted, or moves while the page grows, opens nothing
+        page.wait_for_timeout(1000)
+        box = grid.bounding_box()
+        page.mouse.click(box["x"] + from_left, box["y"] + EDITOR_ROW * (row + 1.5))
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(1000)
+        if cell.count():
+            break
+    cell.fill(words)
     page.keyboard.press("Enter")
 
 
