@@ -16,9 +16,9 @@ from pathlib import Path
 
 import duckdb
 
-from leuko import sources
+from leuko import alerts, sources
 from leuko.difference import compare
-from leuko.evaluation import COLUMNS, Result, answer, last_day
+from leuko.evaluation import COLUMNS, Result, last_day
 from leuko.protocols import ProtocolError, described, load_protocols, write_tables
 from leuko.publish import load
 from leuko.settings import SettingsError, default_settings, read_settings
@@ -158,7 +158,7 @@ def run_evaluate(parser: argparse.ArgumentParser, chosen: argparse.Namespace) ->
     write_tables(con, protocols, temp=True)
     progress("Applying the rule")
     as_of = chosen.as_of or last_day(con)
-    answer(con, as_of, settings, temporary=True)
+    alerts.answer(con, as_of, settings, temporary=True)
     report(write_answers(Result(con, as_of), chosen.out))
     if chosen.db:
         say_simulated(about, chosen.out)

@@ -11,7 +11,7 @@ import pandas
 from leuko import alerts, rules, sources
 from leuko.protocols import Protocol, load_protocols, write_tables
 from leuko.protocols.tables import TABLES
-from leuko.settings import Setting, default_settings
+from leuko.settings import default_settings
 from leuko.sources import REQUIRED, SourceError
 
 COLUMNS = {
@@ -151,17 +151,8 @@ def evaluate(
             fill_in(con)
         write_tables(con, load_protocols() if protocols is None else protocols, temp=True)
         day = as_of or last_day(con)
-        answer(con, day, default_settings())
+        alerts.answer(con, day, default_settings())
     return Result(con, day)
-
-
-def answer(
-    con: duckdb.DuckDBPyConnection, as_of: date, settings: dict[str, Setting], *, temporary: bool = False
-) -> None:
-    """Write the rule's answers and the alerts into `con`, which holds the canonical and the protocol tables."""
-    rules.run(con, as_of, aside=alerts.READ, temporary=temporary)
-    alerts.run(con, as_of, settings, temporary=temporary)
-    rules.drop(con, alerts.READ)
 
 
 def last_day(con: duckdb.DuckDBPyConnection) -> date:

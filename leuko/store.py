@@ -187,9 +187,7 @@ class Store:
 
     def _evaluate(self, cursor: duckdb.DuckDBPyConnection, as_of: date) -> None:
         """Write what a page reads of a past day as temporary tables of the cursor."""
-        rules.run(cursor, as_of, keep=KEPT, aside=alerts.READ, temporary=True)
-        alerts.run(cursor, as_of, self.settings, temporary=True)
-        rules.drop(cursor, {*alerts.READ} - {*KEPT})
+        alerts.answer(cursor, as_of, self.settings, keep=KEPT, temporary=True)
 
     @contextmanager
     def audited(self, as_of: date) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -340,7 +338,7 @@ class View:
             asked = {"patient": patient_id, "as_of": self.as_of}
 
             def read(query: str) -> pandas.DataFrame:
-                return cursor.execute(query, named(query, asked)).df()
+                return cursor.execute(query, rules.named(query, asked)).df()
 
             def of_protocols(table: str) -> pandas.DataFrame:
                 return read(
@@ -562,8 +560,3 @@ def open_published(file: str, settings: dict[str, str]) -> tuple[duckdb.DuckDBPy
 
 def sites_parameter(sites: tuple[str, ...] | None) -> list[str] | None:
     return None if sites is None else list(sites)
-
-
-def named(query: str, parameters: dict) -> dict:
-    """Only the parameters that a query names: DuckDB refuses others."""
-    return {name: value for name, value in parameters.items() if f"${name}" in query}

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import duckdb
 
+from leuko import rules
 from leuko.facts import read_rows, write_facts, write_rows
+from leuko.rules import named
 from leuko.settings import Setting
 
 FOLDER = Path(__file__).parent
@@ -42,6 +44,20 @@ ALERTS = """
     FROM ({raised}) AS raised
     JOIN alert_kinds ON alert_kinds.kind = raised.kind
 """
+
+
+def answer(
+    con: duckdb.DuckDBPyConnection,
+    as_of: date,
+    settings: dict[str, Setting],
+    *,
+    keep: tuple[str, ...] = rules.ANSWERS,
+    temporary: bool = False,
+) -> None:
+    """Write the rule's answers, `keep` of its steps, and the alerts, from the canonical and the protocol tables."""
+    rules.run(con, as_of, keep=keep, aside=READ, temporary=temporary)
+    run(con, as_of, settings, temporary=temporary)
+    rules.drop(con, {*READ} - {*keep})
 
 
 def run(
@@ -76,8 +92,3 @@ def rules_in_words(settings: dict[str, Setting]) -> list[dict[str, str]]:
     numbers = {row["name"]: f"{Decimal(row['value']):,}" for row in read_rows("limits")}
     numbers |= {name: f"{setting.value:,}" for name, setting in settings.items()}
     return [{"kind": row["kind"], "rule": row["rule"].format(**numbers)} for row in read_rows("alert_kinds")]
-
-
-def named(query: str, known: dict) -> dict | None:
-    """The parameters that a query names; None where it names none."""
-    return {name: value for name, value in known.items() if f"${name}" in query} or None

@@ -1,12 +1,8 @@
 -- The last white cell count is low and of a later day than the last ANC. What it says of the ANC: it cannot be higher.
-WITH last_anc AS (
-    SELECT DISTINCT patient_id, last_anc_on FROM worklist
-),
-
-days AS (
+WITH days AS (
     SELECT known.patient_id, known.drawn_on, known.value, known.comparator
     FROM known
-    JOIN last_anc ON last_anc.patient_id = known.patient_id
+    JOIN last_anc_days AS last_anc ON last_anc.patient_id = known.patient_id
     WHERE known.analyte = 'wbc' AND (last_anc.last_anc_on IS NULL OR known.drawn_on > last_anc.last_anc_on)
     QUALIFY row_number() OVER (
         PARTITION BY known.patient_id, known.drawn_on ORDER BY known.value, known.comparator = '>', known.comparator = ''
@@ -71,6 +67,6 @@ SELECT
     CAST(NULL AS TEXT) AS source, CAST(NULL AS TEXT) AS url
 FROM last_days
 CROSS JOIN limits
-JOIN last_anc ON last_anc.patient_id = last_days.patient_id
+JOIN last_anc_days AS last_anc ON last_anc.patient_id = last_days.patient_id
 LEFT JOIN below_hold ON below_hold.patient_id = last_days.patient_id
 WHERE last_days.low AND date_diff('day', last_days.drawn_on, $as_of) <= limits.alert_lapses_days

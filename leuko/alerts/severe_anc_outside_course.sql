@@ -1,14 +1,14 @@
 -- The last ANC is severe and of a day of no course that goes on: before the first dose, in a course that is over since or
 -- after it, or on a drug without protocol.
 WITH last_days AS (
-    SELECT DISTINCT worklist.patient_id, worklist.last_anc_on AS drawn_on
-    FROM worklist
-    JOIN watched ON watched.patient_id = worklist.patient_id
+    SELECT last_anc.patient_id, last_anc.last_anc_on AS drawn_on
+    FROM last_anc_days AS last_anc
+    JOIN watched ON watched.patient_id = last_anc.patient_id
     CROSS JOIN limits
     LEFT JOIN courses
-        ON courses.patient_id = worklist.patient_id AND courses.over_on IS NULL
-        AND worklist.last_anc_on >= courses.start_on
-    WHERE courses.course IS NULL AND date_diff('day', worklist.last_anc_on, $as_of) <= limits.alert_lapses_days
+        ON courses.patient_id = last_anc.patient_id AND courses.over_on IS NULL
+        AND last_anc.last_anc_on >= courses.start_on
+    WHERE courses.course IS NULL AND date_diff('day', last_anc.last_anc_on, $as_of) <= limits.alert_lapses_days
 ),
 
 -- Of several ANC of that day, the lowest that is severe.

@@ -40,11 +40,15 @@ def run(
     con.execute(WORDS[1])
     for number, (name, step) in enumerate(STEPS, start=1):
         kind = "TEMP VIEW" if name in VIEWS else "TABLE" if name in keep and not temporary else "TEMP TABLE"
-        named = {day: value for day, value in days.items() if f"${day}" in step}
-        con.execute(f"CREATE OR REPLACE {kind} {name} AS\n{step}", named or None)
+        con.execute(f"CREATE OR REPLACE {kind} {name} AS\n{step}", named(step, days))
         on_step(number / len(STEPS))
     con.execute("DROP TABLE temp.limits; DROP TABLE temp.statuses")
     drop(con, {name for name, _ in STEPS} - {*keep, *aside})
+
+
+def named(query: str, known: dict) -> dict | None:
+    """Only the parameters that a query names, since DuckDB refuses others; None where it names none."""
+    return {name: value for name, value in known.items() if f"${name}" in query} or None
 
 
 def drop(con: duckdb.DuckDBPyConnection, names: Collection[str]) -> None:

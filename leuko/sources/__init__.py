@@ -199,18 +199,19 @@ def _bring_file(con, kind, path):
             },
         )
     except duckdb.Error as error:
-        raise SourceError(f"{label}: {_cause(error)}") from error
-    _keep_bad_lines(con, kind, label)
+        raise SourceError(f"{label}: {cause_of(error)}") from error
+    keep_bad_lines(con, kind, label)
     _count_rows(con, kind, label)
 
 
-def _cause(error):
+def cause_of(error):
+    """Why DuckDB could not read a file, in words."""
     if "invalid state" in str(error):
         return "cannot be read: its lines end in different ways (LF and CR LF), or its quotes are broken"
     return f"cannot be read ({str(error).splitlines()[0]})"
 
 
-def _keep_bad_lines(con, kind, label):
+def keep_bad_lines(con, kind, label):
     """Put malformed lines aside, and count them in the row numbers of the good rows below them."""
     con.execute(
         """CREATE OR REPLACE TEMP TABLE bad_records AS

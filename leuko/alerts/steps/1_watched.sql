@@ -1,11 +1,7 @@
 -- Step 1. Whose results are read again: patients with a fever of the last days, with a white cell count on a later day
 -- than the last ANC, or with a severe ANC ever and the last one on a day of no course that goes on. Nobody who died or
 -- left.
-WITH last_anc AS (
-    SELECT DISTINCT patient_id, last_anc_on FROM worklist
-),
-
-feverish AS (
+WITH feverish AS (
     SELECT results.patient_id
     FROM results
     CROSS JOIN limits
@@ -22,14 +18,14 @@ feverish AS (
 without_differential AS (
     SELECT seen.patient_id
     FROM seen
-    JOIN last_anc ON last_anc.patient_id = seen.patient_id
+    JOIN last_anc_days AS last_anc ON last_anc.patient_id = seen.patient_id
     WHERE seen.analyte = 'wbc' AND seen.lowest <= (SELECT max(below) FROM wbc_limits)
         AND (last_anc.last_anc_on IS NULL OR seen.last_on > last_anc.last_anc_on)
 ),
 
 severe_outside AS (
     SELECT last_anc.patient_id
-    FROM last_anc
+    FROM last_anc_days AS last_anc
     JOIN seen ON seen.patient_id = last_anc.patient_id AND seen.analyte = 'anc'
     CROSS JOIN limits
     LEFT JOIN courses

@@ -87,7 +87,7 @@ def _bring(con, table, label, path, section, place):
     except OSError as error:
         raise SourceError(f"{label}: cannot be read ({error.strerror or error})") from error
     except duckdb.Error as error:
-        raise SourceError(f"{label}: {sources._cause(error)}") from error
+        raise SourceError(f"{label}: {sources.cause_of(error)}") from error
 
 
 def _bring_parquet(con, table, label, path):

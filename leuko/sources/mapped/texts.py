@@ -61,7 +61,7 @@ def bring_text(con, table, label, path, section, place):
 def _keep_bad_lines(con, table, label, skipped):
     """Put malformed lines aside under their number in the file; rows are counted from the line of the names on."""
     con.execute("UPDATE bad_lines SET line = line - ?", [skipped])
-    sources._keep_bad_lines(con, table, label)
+    sources.keep_bad_lines(con, table, label)
     con.execute(
         """UPDATE malformed
         SET source = $label || ' line ' || (CAST(split_part(source, ' line ', -1) AS BIGINT) + $skipped)

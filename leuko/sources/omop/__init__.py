@@ -179,7 +179,7 @@ def _bring_csv(con, table, file):
         "nothing": ["", *NOTHING],
     }
     _bring(con, table, file.name, rows, {name: f"c{place}" for name, place in places.items()}, given)
-    sources._keep_bad_lines(con, table, file.name)
+    sources.keep_bad_lines(con, table, file.name)
     _count(con, table, file.name)
 
 
@@ -200,7 +200,7 @@ def _bring_parquet(con, table, file):
     try:
         described = con.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(file)]).fetchall()
     except duckdb.Error as error:
-        raise SourceError(f"{file.name}: {sources._cause(error)}") from error
+        raise SourceError(f"{file.name}: {sources.cause_of(error)}") from error
     _bring_typed(con, table, file.name, described, "read_parquet($path)", {"path": str(file)})
 
 
@@ -209,7 +209,7 @@ def _bring_database(con, path):
     try:
         con.execute(f"ATTACH '{place}' AS omop_file (READ_ONLY, TYPE duckdb)")
     except duckdb.Error as error:
-        raise SourceError(f"{path.name}: {sources._cause(error)}") from error
+        raise SourceError(f"{path.name}: {sources.cause_of(error)}") from error
     try:
         _bring_attached(con, path)
     finally:
@@ -265,7 +265,7 @@ def _bring(con, table, label, rows, columns, given):
             {"label": label, **given},
         )
     except duckdb.Error as error:
-        raise SourceError(f"{label}: {sources._cause(error)}") from error
+        raise SourceError(f"{label}: {sources.cause_of(error)}") from error
 
 
 def _places(table, names, label):
