@@ -35,7 +35,7 @@ $(DEMO_DB): $(DEMO_FROM) | $(RUN_READY)
 test: $(TEST_READY) browser ## lint, check the imports, run all tests
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/lint-imports
-	@$(PY) -m pytest
+	@$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 bench: $(TEST_READY) ## the rule against a sort and one window, and the audit against the rule, on 10 million lab rows
 	@$(PY) -m benchmarks.bench_rule
