@@ -1,4 +1,4 @@
-"""The command line: `python -m leuko load | evaluate | audit | diff | protocols`.
+"""The command line: `python -m leuko load | watch | undo | loads | changes | evaluate | audit | diff | protocols`.
 
 Exit status: 0 done, 1 a whole file, a protocol or a setting was refused, or the PDF could not be made (one clear line
 each on standard error), 2 wrong usage.
@@ -7,26 +7,23 @@ each on standard error), 2 wrong usage.
 import argparse
 import os
 import sys
-import tomllib
-from collections.abc import Callable
+import time
 from contextlib import closing
 from datetime import date
-from functools import partial
 from pathlib import Path
 
 import duckdb
 
-from leuko import alerts, sources
+from leuko import alerts, publish, sources
 from leuko.difference import compare
 from leuko.evaluation import COLUMNS, Result, last_day
+from leuko.inputs import FORMATS, NEEDED, Shape, of_files, of_folder
+from leuko.inputs import KINDS as FILES
 from leuko.protocols import ProtocolError, described, load_protocols, write_tables
-from leuko.publish import load
 from leuko.settings import SettingsError, default_settings, read_settings
 from leuko.sources import SourceError
 from leuko.store import About, Store, StoreError, open_published
-
-FILES = ("labs", "exposures", "patients", "events")
-NEEDED = ("labs", "exposures")
+from leuko.watch import Watch
 
 
 class Incomplete(ValueError):
@@ -49,26 +46,49 @@ def main(arguments: list[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m leuko", description=__doc__.splitlines()[0])
-    commands = parser.add_subparsers(required=True, metavar="load | evaluate | audit | diff | protocols")
+    commands = parser.add_subparsers(
+        required=True, metavar="load | watch | undo | loads | changes | evaluate | audit | diff | protocols"
+    )
 
     load = commands.add_parser("load", help="build a database from files and publish it in one step")
     add_files(load)
     load.add_argument(
-        "--format", choices=["csv", "fhir", "omop"], default="csv", help="shape of the files (default: csv)"
-    )
-    load.add_argument(
         "--from", dest="folder", type=Path, metavar="DIR", help="folder of the files; for omop also a DuckDB file"
     )
-    load.add_argument("--mapping", type=Path, metavar="FILE", help="how to read files of another shape")
+    add_shape(load)
+    load.add_argument("--add", action="store_true", help="add to what the database holds, instead of building it anew")
     load.add_argument("--db", type=Path, required=True, metavar="FILE", help="the database that is published")
-    add_reading(load)
+    load.add_argument("--as-of", type=day, metavar="DATE", help="the day asked (default: the data's last)")
     load.set_defaults(run=run_load)
+
+    watch = commands.add_parser("watch", help="load what arrives in a folder, each delivery once, in order")
+    watch.add_argument("folder", type=Path, metavar="DIR", help="a delivery is a folder in it, or a CSV file")
+    watch.add_argument("--db", type=Path, required=True, metavar="FILE", help="the database that is published")
+    add_shape(watch)
+    watch.add_argument("--every", type=float, default=10, metavar="SECONDS", help="between two looks (default: 10)")
+    watch.add_argument("--once", action="store_true", help="take what is there and stop, for a timer")
+    watch.set_defaults(run=run_watch)
+
+    undo = commands.add_parser("undo", help="go back to what stood before the last load")
+    undo.add_argument("--db", type=Path, required=True, metavar="FILE", help="a published database")
+    undo.set_defaults(run=run_undo)
+
+    loads = commands.add_parser("loads", help="list the loads of a database")
+    loads.add_argument("--db", type=Path, required=True, metavar="FILE", help="a published database")
+    loads.set_defaults(run=run_loads)
+
+    changes = commands.add_parser("changes", help="list the courses of another status than before")
+    changes.add_argument("--db", type=Path, required=True, metavar="FILE", help="a published database")
+    changes.add_argument("--since", type=day, metavar="DATE", help="compare with this day (default: the last load)")
+    changes.add_argument("--as-of", type=day, metavar="DATE", help="the day asked (default: the day of the database)")
+    changes.set_defaults(run=run_changes)
 
     evaluate = commands.add_parser("evaluate", help="apply the rule and write its tables")
     add_files(evaluate)
     evaluate.add_argument("--db", type=Path, metavar="FILE", help="a published database, instead of files")
     evaluate.add_argument("--protocols", type=Path, metavar="DIR", help="protocols other than the shipped")
-    add_reading(evaluate)
+    evaluate.add_argument("--as-of", type=day, metavar="DATE", help="the day asked (default: the data's last)")
+    add_dose_unit(evaluate)
     evaluate.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the CSV files")
     evaluate.set_defaults(run=run_evaluate)
 
@@ -97,11 +117,16 @@ def add_files(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", type=Path, metavar="FILE")
 
 
-def add_reading(parser: argparse.ArgumentParser) -> None:
+def add_shape(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=FORMATS, default="csv", help="shape of the files (default: csv)")
+    parser.add_argument("--mapping", type=Path, metavar="FILE", help="how to read files of another shape")
+    add_dose_unit(parser)
+
+
+def add_dose_unit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dose-unit", default="mg", metavar="UNIT", help="unit of doses that name none (default: mg)"
     )
-    parser.add_argument("--as-of", type=day, metavar="DATE", help="the day asked (default: the data's last)")
 
 
 def day(text: str) -> date:
@@ -115,32 +140,55 @@ def run_load(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> Non
     files = named_files(chosen)
     if chosen.folder and any(files.values()):
         parser.error("give --from, or the files one by one")
-    if not chosen.folder and not all(files[name] for name in NEEDED):
-        parser.error("give --from DIR, or --labs and --exposures")
+    enough = any(files.values()) if chosen.add else all(files[name] for name in NEEDED)
+    if not chosen.folder and not enough:
+        parser.error("give --from DIR, or --labs and --exposures (with --add, any of the files)")
     if not chosen.folder and (chosen.format != "csv" or chosen.mapping):
         parser.error("--format and --mapping need --from")
     if chosen.format != "csv" and chosen.mapping:
         parser.error("--mapping says how to read files of no format: leave --format out")
-    origin = read_origin(chosen.folder) if chosen.folder and chosen.folder.is_dir() else {}
-    read = partial(reader(chosen, files), dose_unit=chosen.dose_unit)
-    report(load(chosen.db, read, as_of=chosen.as_of, origin=origin, say=progress))
+    found = of_folder(chosen.folder, shape_of(chosen), adding=chosen.add) if chosen.folder else of_files(
+        files, chosen.dose_unit
+    )
+    publishing = publish.add if chosen.add else publish.load
+    report(publishing(chosen.db, found.read, files=found.files, as_of=chosen.as_of, origin=found.origin, say=progress))
 
 
-def reader(chosen: argparse.Namespace, files: dict[str, Path | None]) -> Callable[..., None]:
-    """What brings the files into a connection."""
-    if chosen.mapping:
-        from leuko.sources import mapped
+def shape_of(chosen: argparse.Namespace) -> Shape:
+    return Shape(chosen.format, chosen.mapping, chosen.dose_unit)
 
-        return partial(mapped.read, folder=chosen.folder, mapping=chosen.mapping)
-    if chosen.format == "fhir":
-        from leuko.sources import fhir
 
-        return partial(fhir.read, folder=chosen.folder)
-    if chosen.format == "omop":
-        from leuko.sources import omop
+def run_undo(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
+    number = publish.undo(chosen.db, say=progress)
+    print(f"{chosen.db}: as load {number} left it", file=sys.stderr)
 
-        return partial(omop.read, path=chosen.folder)
-    return partial(sources.read_csv, **(files_of(chosen.folder) if chosen.folder else files))
+
+def run_watch(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
+    """Look at a folder again and again, until stopped; with --once two looks, for a timer."""
+    watch = Watch(chosen.folder, chosen.db, shape_of(chosen), tell)
+    watch.look()
+    while True:
+        time.sleep(chosen.every)
+        watch.look()
+        if chosen.once:
+            return
+
+
+def run_loads(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
+    """Print every load of a database as CSV: number, kind, when, the day, patients touched, rows, files."""
+    from leuko.workbook import write_csv
+
+    with closing(Store(chosen.db)) as store:
+        loads = store.loads()
+        write_csv(sys.stdout, loads.assign(loaded_at=loads["loaded_at"].dt.strftime("%Y-%m-%d %H:%M:%S")))
+
+
+def run_changes(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
+    """Print as CSV which courses are of another status or dose since the last load, or since a day."""
+    from leuko.workbook import write_csv
+
+    with closing(Store(chosen.db)) as store:
+        write_csv(sys.stdout, store.view(as_of=chosen.as_of).changes(chosen.since))
 
 
 def run_evaluate(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
@@ -220,22 +268,6 @@ def named_files(chosen: argparse.Namespace) -> dict[str, Path | None]:
     return {name: getattr(chosen, name) for name in FILES}
 
 
-def files_of(folder: Path) -> dict[str, Path | None]:
-    """The CSV files of a folder by their table's name; the two needed ones even where they are missing."""
-    paths = {name: folder / f"{name}.csv" for name in FILES}
-    return {name: path if name in NEEDED or path.exists() else None for name, path in paths.items()}
-
-
-def read_origin(folder: Path) -> dict:
-    """What a folder of files says of itself in `origin.toml`; nothing where there is none."""
-    try:
-        return tomllib.loads((folder / "origin.toml").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SourceError(f"origin.toml: not a TOML file ({error})") from error
-
-
 def write_answers(result: Result, folder: Path) -> int:
     """Write the tables as CSV (days YYYY-MM-DD, empty for none); gives the number of rows set aside."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -258,6 +290,10 @@ def plain_numbers(relation: duckdb.DuckDBPyRelation) -> str:
         plain.format(name) if kind == "DOUBLE" else name
         for name, kind in zip(relation.columns, map(str, relation.types), strict=True)
     )
+
+
+def tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def progress(line: str) -> None:

@@ -1,31 +1,75 @@
-"""Building a DuckDB file and publishing it in one step.
+"""Loads: a database built anew from files (`load`), on a copy of what stands there (`add`), or put back (`undo`).
 
-A load writes a new file beside the old one, closes it, renames it, and re-points the symbolic link that
-readers open. A crash at any moment leaves the old file whole; a reader never sees half of a load.
+Each ends in a new version beside the old one, published in one step, so that readers go on with the old one until then.
 """
 
-import fcntl
 import os
-import re
-import secrets
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from datetime import date
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
 
-from leuko import alerts, checks, measures, rules, sources
+from leuko import additions, answers, changes, history, sources
 from leuko.audit import write_settings
 from leuko.evaluation import last_day
 from leuko.facts import write_facts, write_grades
+from leuko.history import Load
 from leuko.protocols import load_protocols, version, write_tables
 from leuko.settings import Setting, read_settings
-from leuko.store import KEPT, LAYOUT, QUERIES, StoreError
+from leuko.store import LAYOUT, QUERIES, StoreError
+from leuko.versions import building_place, current, only_load, point_to, published
 
-VERSIONS_KEPT = 2
-VERSION = re.compile(r"\.v(\d+)-[0-9a-f]{8}")
+ORIGIN = {"title": "", "simulated": False, "note": ""}
+ABOUT = """
+    CREATE OR REPLACE TABLE about AS SELECT
+        CAST($as_of AS DATE) AS as_of,
+        least(
+            $as_of, (SELECT min(CAST(collected_at AS DATE)) FROM labs), (SELECT min(start_on) FROM exposures)
+        ) AS first_day,
+        greatest(
+            $as_of, (SELECT max(CAST(greatest(collected_at, reported_at) AS DATE)) FROM labs),
+            (SELECT max(start_on) FROM exposures)
+        ) AS last_on,
+        $title AS title, $simulated AS simulated, $note AS note,
+        $protocols_version AS protocols_version, $layout AS layout, $number AS number
+"""
+DRAWS = f"""
+    CREATE VIEW draws AS
+    WITH known_labs AS (
+        FROM labs WHERE CAST(greatest(collected_at, reported_at) AS DATE) <= (SELECT as_of FROM about)
+    ), results_used AS ({QUERIES['results_used']}) {QUERIES['draws']}
+"""
+SET_ASIDE_OF_LOAD = "SELECT CAST(sum(set_aside) AS BIGINT) FROM load_report WHERE number = ?"
+SET_ASIDE = "SELECT (SELECT count(*) FROM rejected) + (SELECT count(*) FROM unmatched)"
+
+Read = Callable[[duckdb.DuckDBPyConnection], None]
+Say = Callable[[str], None]
+
+
+class NothingNew(StoreError):
+    """Every file of a load was loaded before."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """The version that a load builds at `place`; `replaces` is the file that readers open until then, None at first."""
+
+    load: Load
+    place: Path
+    replaces: Path | None
+    settings: dict[str, Setting]
+
+    def opened(self) -> duckdb.DuckDBPyConnection:
+        """A connection to the file, as catalog `base`, with what it replaces as `before` where that can be read."""
+        con = duckdb.connect(str(self.place))
+        if self.replaces is not None:
+            with suppress(duckdb.Error):
+                attach(con, self.replaces, "before")
+        return con
 
 
 def load_csv(
@@ -38,147 +82,176 @@ def load_csv(
     dose_unit: str = "mg",
     as_of: date | None = None,
     origin: dict | None = None,
-    say: Callable[[str], None] = lambda line: None,
+    say: Say = lambda line: None,
 ) -> int:
     """Publish a new database at `db` from CSV files: see `load`."""
+    given = {"labs": labs, "exposures": exposures, "patients": patients, "events": events}
 
     def read(con: duckdb.DuckDBPyConnection) -> None:
-        sources.read_csv(con, labs=labs, exposures=exposures, patients=patients, events=events, dose_unit=dose_unit)
+        sources.read_csv(con, **given, dose_unit=dose_unit)
 
-    return load(db, read, as_of=as_of, origin=origin, say=say)
+    files = [Path(file) for file in given.values() if file is not None]
+    return load(db, read, files=files, as_of=as_of, origin=origin, say=say)
 
 
 def load(
     db: str | os.PathLike,
-    read: Callable[[duckdb.DuckDBPyConnection], None],
+    read: Read,
     *,
+    files: Iterable[Path] = (),
     as_of: date | None = None,
     origin: dict | None = None,
-    say: Callable[[str], None] = lambda line: None,
+    say: Say = lambda line: None,
 ) -> int:
     """Publish a new database at `db` from what `read` brings in, evaluated for `as_of` (default: its last day).
 
     `read` is one of the readers of `leuko.sources`: it fills the canonical tables of the connection that it is given.
-    `origin` may hold `title`, `simulated` and `note`, which every screen shows. `say` is told what is being done. Gives
-    the number of rows that were set aside. Raises SourceError, ProtocolError or StoreError, and leaves the database as
-    it was.
+    `files` are those it reads, whose hashes are kept. `origin` may hold `title`, `simulated` and `note`, which every
+    screen shows. `say` is told what is being done. Gives the number of rows that were set aside. Raises SourceError,
+    ProtocolError or StoreError, and leaves the database as it was.
     """
-    with only_load(Path(db)) as number, building_place(Path(db)) as building:
-        with closing(duckdb.connect(str(building))) as con:
+    with building(Path(db), "load", say) as new, closing(new.opened()) as con:
+        say("Reading the files")
+        bring_in(con, read, files, new.load.number)
+        say("Applying the rule")
+        con.execute("CREATE OR REPLACE TABLE labs AS FROM labs ORDER BY patient_id, collected_at, analyte")
+        day = as_of or last_day(con)
+        answer_all(con, day, new.settings)
+        said = {**ORIGIN, **(origin or {}), "as_of": day, "protocols_version": version(load_protocols())}
+        sign(con, new, said, [new.load.number])
+        con.execute(DRAWS)
+        return con.execute(SET_ASIDE).fetchall()[0][0]
+
+
+def add(
+    db: str | os.PathLike,
+    read: Read,
+    *,
+    files: Iterable[Path] = (),
+    as_of: date | None = None,
+    origin: dict | None = None,
+    say: Say = lambda line: None,
+) -> int:
+    """Publish `db` anew with what `read` brings in beside what stands there: see `load` and `leuko.additions`.
+
+    Only the patients that it touches are answered anew; all of them where the day, the protocols or the settings are
+    others. `as_of`: default the last day with a result or a dose, and never before the day of the database. Gives the
+    number of these rows that were set aside. Raises NothingNew where every one of the files was loaded before.
+    """
+    with building(Path(db), "add", say) as new:
+        if new.replaces is None:
+            raise StoreError(f"{db}: there is no database to add to; load one first")
+        came = new.place.with_name("added.duckdb")
+        with closing(duckdb.connect(str(came))) as con:
             say("Reading the files")
-            read(con)
+            bring_in(con, read, files, new.load.number)
+        shutil.copyfile(new.replaces, new.place)
+        with closing(new.opened()) as con:
+            standing = said_by(con, Path(db))
+            attach(con, came, "added")
+            refuse_known(con)
+            refuse_mixture(standing, origin or {})
+            touched = additions.merge(con, new.load.number)
             say("Applying the rule")
-            set_aside = finish(con, number, as_of, origin or {}, read_settings(Path(db).absolute().parent))
-            con.execute("CHECKPOINT")
-        say("Publishing")
-        point_to(Path(db), building, number)
-    return set_aside
+            day = as_of or max(standing["as_of"], last_day(con))
+            said = {**standing, "as_of": day, "protocols_version": version(load_protocols())}
+            if said == standing and history.settings_hold(con, new.settings):
+                answers.rewrite(con, day, new.settings)
+            else:
+                answer_all(con, day, new.settings)
+            sign(con, new, said, [*history.held(con), new.load.number], touched)
+            return con.execute(SET_ASIDE_OF_LOAD, [new.load.number]).fetchall()[0][0]
+
+
+def undo(db: str | os.PathLike, *, say: Say = lambda line: None) -> int:
+    """Publish again the version that stood before the last load, as a load of its own; gives the number it had.
+
+    One version before is kept: one load can be undone, and an undo in turn. Raises StoreError where it is gone.
+    """
+    with building(Path(db), "undo", say) as new:
+        number = max((number for number in published(Path(db)) if number != new.load.before), default=None)
+        if number is None:
+            raise StoreError(f"{db}: there is no version before this one to go back to")
+        shutil.copyfile(published(Path(db))[number], new.place)
+        with closing(new.opened()) as con:
+            sign(con, new, said_by(con, Path(db)), history.held(con), 0)
+        return number
 
 
 @contextmanager
-def building_place(db: Path) -> Iterator[Path]:
-    """A file name in a folder of its own, where a killed load leaves DuckDB's log and spill files too."""
-    folder = Path(f"{db}.building")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    try:
-        yield folder / "new.duckdb"
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def building(db: Path, kind: str, say: Say) -> Iterator[Version]:
+    """A version to build, published where the block ends well; StoreError where another load runs."""
+    with only_load(db) as number, building_place(db) as place:
+        before, replaces = current(db) or (None, None)
+        began = datetime.fromtimestamp(place.parent.stat().st_mtime, UTC).replace(tzinfo=None)
+        yield Version(Load(number, kind, began, before), place, replaces, read_settings(db.absolute().parent))
+        say("Publishing")
+        point_to(db, place, number)
 
 
-def finish(
-    con: duckdb.DuckDBPyConnection, number: int, as_of: date | None, origin: dict, settings: dict[str, Setting]
-) -> int:
-    """Evaluate the canonical tables of `con`, write what a page reads, give the number of rows set aside."""
-    protocols = load_protocols()
-    write_tables(con, protocols)
-    con.execute("CREATE OR REPLACE TABLE labs AS FROM labs ORDER BY patient_id, collected_at, analyte")
-    day = as_of or last_day(con)
-    aside = {*alerts.READ, *measures.READ} - {*KEPT}
-    rules.run(con, day, keep=KEPT, aside=tuple(aside))
-    alerts.run(con, day, settings)
-    checks.write(con, day)
-    measures.run(con, day, settings)
-    rules.drop(con, aside)
+def bring_in(con: duckdb.DuckDBPyConnection, read: Read, files: Iterable[Path], number: int) -> None:
+    """Read the files of a load into the canonical tables, and write down which files they were."""
+    came = history.take_in(files)
+    read(con)
+    history.refuse_changed(came)
+    history.begin(con, number, came)
+
+
+def answer_all(con: duckdb.DuckDBPyConnection, as_of: date, settings: dict[str, Setting]) -> None:
+    """Write all that rests on the day, the protocols and the settings."""
+    write_tables(con, load_protocols())
+    answers.write(con, as_of, settings)
     write_facts(con, temporary=False)
     write_grades(con)
     write_settings(con, settings)
-    con.execute(
-        """CREATE TABLE about AS SELECT
-            CAST($as_of AS DATE) AS as_of,
-            least(
-                $as_of, (SELECT min(CAST(collected_at AS DATE)) FROM labs), (SELECT min(start_on) FROM exposures)
-            ) AS first_day,
-            greatest(
-                $as_of, (SELECT max(CAST(greatest(collected_at, reported_at) AS DATE)) FROM labs),
-                (SELECT max(start_on) FROM exposures)
-            ) AS last_on,
-            $title AS title, $simulated AS simulated, $note AS note,
-            $version AS protocols_version, $layout AS layout, $number AS number""",
-        {
-            "as_of": day,
-            "title": str(origin.get("title", "")),
-            "simulated": bool(origin.get("simulated", False)),
-            "note": str(origin.get("note", "")),
-            "version": version(protocols),
-            "number": number,
-            "layout": LAYOUT,
-        },
-    )
-    con.execute(
-        f"""CREATE VIEW draws AS
-        WITH known_labs AS (
-            FROM labs WHERE CAST(greatest(collected_at, reported_at) AS DATE) <= (SELECT as_of FROM about)
-        ), results_used AS ({QUERIES['results_used']}) {QUERIES['draws']}"""
-    )
-    counted = con.execute("SELECT (SELECT count(*) FROM rejected) + (SELECT count(*) FROM unmatched)")
-    return counted.fetchall()[0][0]
 
 
-@contextmanager
-def only_load(db: Path) -> Iterator[int]:
-    """The number of this load, while no other load of the same database runs; StoreError where one does."""
-    if db.exists() and not db.is_symlink():
-        raise StoreError(f"{db}: is a file that leuko did not publish; name another")
-    if not db.absolute().parent.is_dir():
-        raise StoreError(f"{db}: there is no folder {db.parent}")
-    with open(f"{db}.lock", "w", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StoreError(f"{db}: another load is running") from error
-        yield max(published(db), default=0) + 1
+def sign(
+    con: duckdb.DuckDBPyConnection, new: Version, said: dict, holds: list[int], touched: int | None = None
+) -> None:
+    """Write what a version says of itself, which load made it, and what is another than in the one it replaces."""
+    con.execute(ABOUT, {**said, "layout": LAYOUT, "number": new.load.number})
+    con.execute("DROP TABLE IF EXISTS changed_courses")
+    if follows(con):
+        history.carry_on(con)
+        changes.write(con, said["as_of"])
+    else:
+        changes.write_nothing(con)
+    history.write(con, new.load, holds, touched, new.settings)
+    con.execute("CHECKPOINT")
 
 
-def published(db: Path) -> dict[int, Path]:
-    """The versions of a database that stand beside its name, by number."""
-    beside = ((file, VERSION.fullmatch(file.name.removeprefix(db.name))) for file in db.parent.iterdir())
-    return {int(version[1]): file for file, version in beside if version and file.name.startswith(db.name)}
+def said_by(con: duckdb.DuckDBPyConnection, db: Path) -> dict:
+    """What the version says of itself that `con` holds a copy of; StoreError where this software cannot read it."""
+    if layout_of(con, "base") != LAYOUT:
+        raise StoreError(f"{db}: not a database that this version of leuko published; load again")
+    names = ("as_of", *ORIGIN, "protocols_version")
+    return dict(zip(names, con.execute(f"SELECT {', '.join(names)} FROM about").fetchall()[0], strict=True))
 
 
-def point_to(db: Path, built: Path, number: int) -> None:
-    """Make the built file the one that readers open, in one step, and remove old versions.
-
-    The name is never used again, also where all versions were removed by hand: caches are keyed by it.
-    """
-    final = db.with_name(f"{db.name}.v{number}-{secrets.token_hex(4)}")
-    flush(built)
-    os.replace(built, final)
-    link = db.with_name(f"{db.name}.link")
-    link.unlink(missing_ok=True)
-    link.symlink_to(final.name)
-    os.replace(link, db)
-    flush(db.absolute().parent)
-    versions = published(db)
-    for old in sorted(versions)[:-VERSIONS_KEPT]:
-        versions[old].unlink()
+def follows(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the version before can be read, to carry on its history and to compare with it."""
+    return layout_of(con, "before") == LAYOUT
 
 
-def flush(path: Path) -> None:
-    """Wait until a file or folder is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
+def layout_of(con: duckdb.DuckDBPyConnection, catalog: str) -> int | None:
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        return con.execute(f"SELECT layout FROM {catalog}.about").fetchall()[0][0]
+    except duckdb.Error:
+        return None
+
+
+def refuse_known(con: duckdb.DuckDBPyConnection) -> None:
+    files = history.known_files(con)
+    if files and all(files.values()):
+        raise NothingNew("nothing new: " + ", ".join(f"{file} came with load {load}" for file, load in files.items()))
+
+
+def refuse_mixture(standing: dict, origin: dict) -> None:
+    if origin.get("simulated") and not standing["simulated"]:
+        raise StoreError("simulated patients cannot be added to a database of real ones")
+
+
+def attach(con: duckdb.DuckDBPyConnection, file: Path, name: str) -> None:
+    path = str(file).replace("'", "''")
+    con.execute(f"ATTACH '{path}' AS {name} (READ_ONLY)")

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 import pandas
 
-from leuko import alerts, audit, checks, measures, rules
+from leuko import alerts, audit, changes, checks, measures, rules
 from leuko.difference import Difference, compare
 from leuko.protocols import Protocol
 from leuko.settings import Setting, SettingsError, read_settings
@@ -39,7 +39,7 @@ ALERTS_FIRST = "alerts.urgency, alerts.answered, NOT alerts.grave, alerts.since,
 REPLAYS = 4
 MOST_ROWS = 1000
 # Which tables and columns a published file has: another number wherever they change.
-LAYOUT = 6
+LAYOUT = 7
 
 
 class StoreError(ValueError):
@@ -210,6 +210,16 @@ class Store:
                 self._evaluate(cursor, as_of)
             yield cursor
 
+    def loads(self) -> pandas.DataFrame:
+        """Every load up to this version, the last first: `number`, `kind` (load, add, undo), `loaded_at` (UTC), `as_of`.
+
+        Then `patients` touched (missing: all), `files` in words, their `bytes`, `rows_read`, `loaded`, `set_aside` and
+        `already_there` (missing where a later whole load took its place), `held` (whether this version has its rows),
+        `protocols_version` and `settings` (JSON).
+        """
+        with self.cursor() as cursor:
+            return cursor.execute(QUERIES["loads"]).df()
+
     def view(self, sites: tuple[str, ...] | None = None, as_of: date | None = None) -> "View":
         """What may be seen of these sites (None: all) as known on `as_of` (None: the day of the file)."""
         return View(self, sites, as_of or self.about.as_of)
@@ -257,6 +267,24 @@ class View:
         )
         recent_anc = self._recent_anc(listed["patient_id"].unique().tolist())
         return listed.merge(recent_anc, on="patient_id", how="left")
+
+    def changes(self, since: date | None = None) -> pandas.DataFrame:
+        """Courses of another status or dose than on the day `since`, or (None) than before the last load; with names.
+
+        See `leuko.changes.since` for the columns, beside `name`, and the words of both statuses. The most urgent first.
+        """
+        if since is None:
+            with self.store.cursor() as cursor:
+                return self._named_changes(cursor, "SELECT * FROM changed_courses")
+        with self.store.day(since) as cursor:
+            before = cursor.execute("SELECT patient_id, drug, protocol, status, dose_mg, dose_unit FROM worklist").df()
+        with self.store.day(self.as_of) as cursor, changes.since(cursor, since, before, self.as_of) as query:
+            return self._named_changes(cursor, query)
+
+    def _named_changes(self, cursor: duckdb.DuckDBPyConnection, query: str) -> pandas.DataFrame:
+        return cursor.execute(
+            f"WITH changed AS ({query}) {QUERIES['changes']}", {"sites": sites_parameter(self.sites)}
+        ).df()
 
     def alerts(self, filters: Filters) -> pandas.DataFrame:
         """What is urgent beside a status for the patients that the filters leave, whatever status is chosen."""

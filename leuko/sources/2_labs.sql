@@ -55,8 +55,9 @@ SELECT patient_id, analyte, CASE WHEN unusable IS NULL THEN amount END AS value,
 FROM judged;
 
 -- Other white cells are no analyte of ours. A share of them above 0 is remembered only as proof that a
--- differential was counted, so that 0 % neutrophils beside 100 % lymphocytes is an ANC of 0.
-CREATE OR REPLACE TEMP TABLE other_cells AS
+-- differential was counted, so that 0 % neutrophils beside 100 % lymphocytes is an ANC of 0. It stays, for parts of the
+-- same differential that come with a later load.
+CREATE OR REPLACE TABLE other_cells AS
 SELECT given(row.patient_id) AS patient_id, read.collected_at, read.specimen, read.reported_at
 FROM raw_labs AS row
 JOIN unit_meanings AS unit ON coalesce(given(row.unit), given(row.raw_unit)) = unit.unit

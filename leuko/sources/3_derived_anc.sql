@@ -141,5 +141,5 @@ SELECT patient_id, 'anc', NULL, '', collected_at, known_at, tube, 'cancelled', N
 FROM followed WHERE value IS NULL AND NOT anc_measured AND standing;
 
 DROP TABLE differentials; DROP TABLE components; DROP TABLE tubes; DROP TABLE sample_components;
-DROP TABLE counted_samples; DROP TABLE other_cells;
+DROP TABLE counted_samples;
 DROP TABLE known_components; DROP TABLE differential_states;

@@ -2,8 +2,9 @@
 
 A reader only brings rows in, as text, into the temporary tables ``raw_labs``, ``raw_exposures``,
 ``raw_patients`` and ``raw_events``; the numbered SQL files beside this one turn them, all rows at
-once, into ``labs``, ``exposures``, ``patients``, ``events``, ``rejected`` and ``load_report``. A row that cannot be
-used is never dropped: it stands in ``rejected`` with its source, its own words and one reason.
+once, into ``labs``, ``exposures``, ``patients``, ``events``, ``rejected`` and ``load_report`` (and into
+``other_cells``, what proves that a differential was counted). A row that cannot be used is never dropped:
+it stands in ``rejected`` with its source, its own words and one reason.
 
 Counts become cells/µL, percentages stay %, temperatures become °C. A value is converted by moving
 its decimal point in the text and reading the text once, so 1.001 ×10⁹/L is exactly 1001. Units are
@@ -74,10 +75,10 @@ class SourceError(ValueError):
     """A whole file or frame was refused: the message is one line that names it and what is wrong."""
 
 
-def read_csv(con, *, labs, exposures, patients=None, events=None, dose_unit="mg"):
+def read_csv(con, *, labs=None, exposures=None, patients=None, events=None, dose_unit="mg"):
     """Read CSV files (UTF-8; comma, semicolon, tab or bar between columns) into the tables of ``con``.
 
-    ``labs`` and ``exposures`` are paths, ``patients`` and ``events`` paths or None (an empty table).
+    Each is a path, or None (an empty table): what is added to others may be any one of them.
     ``dose_unit`` holds for exposures that name none. A line with too few or too many columns, broken
     quotes or bytes that are not UTF-8 ends in ``rejected`` with its line number.
     Raises SourceError where a file is missing, unreadable or lacks a required column.
@@ -116,13 +117,23 @@ def canonical_tables(con, *, dose_unit="mg"):
     """
     con.execute("CREATE OR REPLACE TEMP TABLE known_dose_unit AS SELECT ? AS dose_unit", [dose_unit])
     for name in ("units", "codes", "limits"):
-        con.execute(
-            f"CREATE OR REPLACE TEMP TABLE known_{name} AS "
-            "SELECT * FROM read_csv(?, header = true, delim = ',', quote = '\"', all_varchar = true)",
-            [str(FACTS / f"{name}.csv")],
-        )
+        _know(con, name)
     for step in sorted(HERE.glob("*.sql")):
         con.execute(step.read_text(encoding="utf-8"))
+
+
+def derive_anc(con):
+    """Add to ``labs`` the ANC that follow from differentials; ``other_cells`` proves that cells were counted."""
+    _know(con, "limits")
+    con.execute((HERE / "3_derived_anc.sql").read_text(encoding="utf-8"))
+
+
+def _know(con, name):
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE known_{name} AS "
+        "SELECT * FROM read_csv(?, header = true, delim = ',', quote = '\"', all_varchar = true)",
+        [str(FACTS / f"{name}.csv")],
+    )
 
 
 def prepare(con):

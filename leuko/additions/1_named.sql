@@ -1,0 +1,12 @@
+-- Who is named in what came, and what stands of them already.
+CREATE OR REPLACE TEMP TABLE named AS
+SELECT patient_id FROM added.labs
+UNION SELECT patient_id FROM added.exposures
+UNION SELECT patient_id FROM added.patients
+UNION SELECT patient_id FROM added.events
+UNION SELECT patient_id FROM added.other_cells
+UNION SELECT patient_id FROM added.rejected WHERE patient_id IS NOT NULL;
+
+-- A row's mark in a later load names that load too: the same file name may come every night.
+CREATE OR REPLACE TEMP MACRO of_this_load(source) AS
+    'load ' || (SELECT number FROM this_load) || ' ' || replace(source, '; ', '; load ' || (SELECT number FROM this_load) || ' ');

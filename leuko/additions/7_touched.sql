@@ -1,0 +1,13 @@
+-- Whose answers may be others now.
+CREATE OR REPLACE TEMP TABLE touched AS
+SELECT patient_id FROM new_labs
+UNION SELECT patient_id FROM new_other_cells
+UNION SELECT patient_id FROM new_exposures
+UNION SELECT patient_id FROM new_patients
+UNION SELECT patient_id FROM new_events
+UNION SELECT patient_id FROM new_rejected WHERE patient_id IS NOT NULL;
+
+-- And whose ANC may be derived from other parts.
+CREATE OR REPLACE TEMP TABLE to_derive AS
+SELECT patient_id FROM new_labs WHERE analyte IN ('anc', 'wbc', 'segs_pct', 'bands_pct', 'neutrophils_pct')
+UNION SELECT patient_id FROM new_other_cells;

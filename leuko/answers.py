@@ -1,0 +1,59 @@
+"""What a published file says of its patients beside their results: the rule's answers, alerts, audit events, checks.
+
+`write` answers for everybody. `rewrite` answers anew for the patients that a load touched and leaves the rows of all
+others as they are; both leave the same file.
+"""
+
+from datetime import date
+
+import duckdb
+
+from leuko import alerts, checks, measures, rules
+from leuko.settings import Setting
+from leuko.store import KEPT
+
+READ = ("labs", "exposures", "events", "patients", "rejected")
+ASIDE = {*alerts.READ, *measures.READ} - {*KEPT}
+OF_COURSES = "checks"  # has no patient of its own
+COURSES = " UNION ".join(f"SELECT patient_id, course FROM base.{table}" for table in ("worklist", "episodes"))
+WRITTEN = (*KEPT, "alerts", *alerts.KEPT, "audit_events")
+
+
+def write(con: duckdb.DuckDBPyConnection, as_of: date, settings: dict[str, Setting]) -> None:
+    """Answer for every patient in the canonical tables of `con`, as known on `as_of`."""
+    answer(con, as_of, settings)
+    checks.write(con, as_of)
+
+
+def rewrite(con: duckdb.DuckDBPyConnection, as_of: date, settings: dict[str, Setting]) -> None:
+    """Answer anew for the patients in the temporary table `touched`, in the catalog `base` that is in use.
+
+    A course keeps no number of its own from one answer to the next, only one that no other course has.
+    """
+    for table in READ:
+        con.execute(f"CREATE TEMP TABLE {table} AS FROM base.{table} SEMI JOIN touched USING (patient_id)")
+    answer(con, as_of, settings, temporary=True)
+    con.execute(f"CREATE TEMP TABLE old_courses AS SELECT course FROM ({COURSES}) SEMI JOIN touched USING (patient_id)")
+    highest = con.execute(f"SELECT coalesce(max(course), 0) FROM ({COURSES})").fetchall()[0][0]
+    for table in WRITTEN:
+        whose = "course IN (FROM old_courses)" if table == OF_COURSES else "patient_id IN (FROM touched)"
+        con.execute(f"DELETE FROM base.{table} WHERE {whose}")
+        con.execute(f"INSERT INTO base.{table} BY NAME {renumbered(con, table, highest)}")
+    for table in (*READ, *WRITTEN, "old_courses"):
+        con.execute(f"DROP TABLE temp.{table}")
+    checks.write(con, as_of)
+
+
+def answer(
+    con: duckdb.DuckDBPyConnection, as_of: date, settings: dict[str, Setting], *, temporary: bool = False
+) -> None:
+    rules.run(con, as_of, keep=KEPT, aside=tuple(ASIDE), temporary=temporary)
+    alerts.run(con, as_of, settings, temporary=temporary)
+    measures.run(con, as_of, settings, temporary=temporary)
+    rules.drop(con, ASIDE)
+
+
+def renumbered(con: duckdb.DuckDBPyConnection, table: str, highest: int) -> str:
+    """The temporary table of this name, its courses counted on from the highest number in use."""
+    columns = [name for name, *_ in con.execute(f"DESCRIBE temp.{table}").fetchall()]
+    return f"SELECT *{f' REPLACE (course + {highest:d} AS course)' if 'course' in columns else ''} FROM temp.{table}"
