@@ -19,18 +19,22 @@ ORIGIN = "origin.toml"
 
 @dataclass(frozen=True)
 class Shape:
-    """How files are to be read: a format of FORMATS, or a mapping; `dose_unit` holds for doses that name none."""
+    """How files are to be read: a format of FORMATS, or a mapping; `dose_unit` holds for doses that name none.
+
+    `codes`: for FHIR, a file of the site's own codes of results.
+    """
 
     format: str = "csv"
     mapping: Path | None = None
     dose_unit: str = "mg"
+    codes: Path | None = None
 
 
 @dataclass(frozen=True)
 class Input:
     """What `leuko.publish` needs: what brings the rows in, the files they come from, what these say of themselves."""
 
-    read: Callable[[duckdb.DuckDBPyConnection], None]
+    read: Callable[[duckdb.DuckDBPyConnection], list[str] | None]
     files: tuple[Path, ...]
     origin: dict
 
@@ -62,7 +66,7 @@ def reader(folder: Path, shape: Shape) -> Callable[..., None]:
     if shape.format == "fhir":
         from leuko.sources import fhir
 
-        return partial(fhir.read, folder=folder)
+        return partial(fhir.read, folder=folder, codes=shape.codes)
     from leuko.sources import omop
 
     return partial(omop.read, path=folder)
@@ -71,8 +75,8 @@ def reader(folder: Path, shape: Shape) -> Callable[..., None]:
 def files_in(folder: Path, shape: Shape) -> tuple[Path, ...]:
     """Every file below a folder, by name; the database that is loaded may stand there too and is none of them."""
     files = sorted(file for file in folder.rglob("*") if file.is_file()) if folder.is_dir() else [folder]
-    mapping = [shape.mapping] if shape.mapping else []
-    return tuple(file for file in [*mapping, *files] if ".duckdb." not in file.name and not file.is_symlink())
+    how = [file for file in (shape.mapping, shape.codes) if file and file not in files]
+    return tuple(file for file in [*how, *files] if ".duckdb." not in file.name and not file.is_symlink())
 
 
 def read_origin(folder: Path) -> dict:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import leuko
 from leuko import sources
 from leuko.sources import SourceError, fhir
+from tests.accounted import every_row_is_accounted_for
 
 LOINC, RXNORM = "http://loinc.org", "http://www.nlm.nih.gov/research/umls/rxnorm"
 FACTS = Path(leuko.__file__).parent
@@ -126,11 +127,6 @@ def read(con, tmp_path):
     return read_resources
 
 
-def every_row_is_accounted_for(con):
-    for file, _, rows, loaded, set_aside in con.execute("FROM load_report").fetchall():
-        assert loaded + set_aside == rows, file
-
-
 def rows(con, query):
     return con.execute(query).fetchall()
 
@@ -209,7 +205,7 @@ def test_every_share_of_neutrophils_says_whether_bands_are_in_it_with_a_source()
     with open(FACTS / "codes.csv", encoding="utf-8", newline="") as file:
         shares = [row for row in csv.DictReader(file) if row["analyte"] in ("neutrophils_pct", "segs_pct", "bands_pct")]
     assert {"770-8", "26511-6", "761-7", "26505-8", "26508-2", "764-1", "763-3"} <= {row["code"] for row in shares}
-    assert all(row["bands"] and row["source"] for row in shares)
+    assert all(row["bands"] and row["bands_source"] and row["source"] for row in shares)
 
 
 def test_what_is_not_surely_an_analyte_is_set_aside(read):
@@ -349,6 +345,19 @@ def test_own_codes_are_checked(read, tmp_path, text, message):
         read(observation(), codes=own_codes(tmp_path, text))
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_own_codes_with_broken_bytes_are_read_or_refused_in_one_line(tmp_path, seed):
+    chance = random.Random(seed)
+    (tmp_path / "a.ndjson").write_bytes(lines(observation()))
+    for _ in range(15):
+        (tmp_path / "own.csv").write_bytes(mutant(chance, b'system,code,analyte\nurn:lab,"N1",anc\n,NEUT,wbc\n'))
+        try:
+            fhir.read(duckdb.connect(), tmp_path / "a.ndjson", codes=tmp_path / "own.csv")
+        except SourceError as error:
+            assert str(error).startswith("own.csv")
+            assert "\n" not in str(error)
+
+
 def test_own_codes_that_are_not_there(read, tmp_path):
     with pytest.raises(SourceError, match=r"none\.csv"):
         read(observation(), codes=tmp_path / "none.csv")
@@ -463,9 +472,24 @@ def test_a_file_that_cannot_be_read_is_named(read, name, content):
     assert "\n" not in str(refused.value)
 
 
-def test_other_files_are_passed_over_and_an_empty_one_has_no_rows(read):
-    con = read(files={"notes.txt": b"{}", "a.ndjson": b"", "b.NDJSON": lines(patient())})
+def test_other_files_are_named_as_not_read_and_an_empty_one_has_no_rows(read):
+    files = {"notes.txt": b"{}", "a.ndjson": b"", "b.NDJSON": lines(patient()), "b.xml": b"", "origin.toml": b""}
+    con = read(files=files)
     assert rows(con, "SELECT file, rows_read FROM load_report ORDER BY file") == [("a.ndjson", 0), ("b.NDJSON", 1)]
+    assert rows(con, "FROM load_notes") == [("fhir", "not read: b.xml, notes.txt")]
+
+
+@pytest.mark.parametrize("limit", [0, 10**6])
+def test_a_document_that_is_too_large_for_memory_is_read_line_by_line(read, monkeypatch, limit):
+    monkeypatch.setattr(fhir, "LARGEST_DOCUMENT", limit)
+    con = read(files={"a.json.gz": gzip.compress(lines(bundle(observation(), observation("777-3"))))})
+    assert rows(con, "SELECT rows_read, loaded FROM load_report") == [(2, 2)]
+    packed = {"b.json.gz": gzip.compress(json.dumps(bundle(observation()), indent=1).encode())}
+    if limit:
+        assert rows(read(files=packed), "SELECT sum(rows_read) FROM load_report") == [(3,)]
+    else:
+        with pytest.raises(SourceError, match="b.json.gz: is not JSON"):
+            read(files=packed)
 
 
 def test_a_folder_without_fhir(tmp_path, con):
@@ -615,6 +639,7 @@ def test_a_confirmed_condition_is_read_by_its_recorded_date(read):
 DRUGS = [
     ({"coding": [{"system": RXNORM, "code": "643105"}]}, "dasatinib"),
     ({"coding": [{"system": "urn:ndc", "code": "1"}, {"system": RXNORM, "code": "282388"}], "text": "X"}, "imatinib"),
+    ({"coding": [{"system": RXNORM, "code": "662281", "display": "a name of the ward"}]}, "nilotinib"),
     ({"text": "Imatinib mesylate 400 MG"}, "imatinib"),
     ({"coding": [{"code": "1", "display": "SPRYCEL 100 mg tablet"}]}, "dasatinib"),
     ({"coding": [{"system": "urn:ndc", "code": "643105"}], "text": "Aspirin"}, "aspirin"),
@@ -647,7 +672,11 @@ def test_no_drug_is_set_aside(read):
 def test_every_drug_with_a_protocol_can_be_named():
     with open(FACTS / "drug_codes.csv", encoding="utf-8", newline="") as file:
         known = list(csv.DictReader(file))
-    assert {protocol.drug for protocol in leuko.load_protocols()} <= {row["drug"] for row in known}
+    drugs = {protocol.drug for protocol in leuko.load_protocols()}
+    for system in ("rxnorm", "omop"):
+        assert drugs <= {row["drug"] for row in known if row["system"] == system}, system
+    codes = [(row["system"], row["code"]) for row in known]
+    assert len(codes) == len(set(codes))
     assert all(row["source"] for row in known)
 
 
@@ -709,6 +738,9 @@ UNUSABLE_ORDERS = [
     (request(dosage(start="2024-01")), "no date"),
     (request(dosage(start="2024-01-02", end="2024-01-01")), "ends before it starts"),
     (request(dosage(start="2024-01-01T10:00:00Z", end="2024-01-01T09:00:00Z")), "ends before it starts"),
+    (request(dosage(end=None), status="stopped"), "ended, the day is not given"),
+    (request(dosage(end=None), status="completed"), "ended, the day is not given"),
+    (statement(dosage(end=None), status="stopped"), "ended, the day is not given"),
     (request(status="entered-in-error"), "status entered-in-error"),
     (request(status="cancelled"), "status cancelled"),
     (request(status="draft"), "status draft"),
@@ -745,8 +777,10 @@ def test_the_days_are_those_of_the_dosage_else_of_the_dispensing(read):
     ]
 
 
-def test_no_end_is_ongoing(read):
-    assert doses(read(request(dosage(end=None)))) == [("dasatinib", 100, date(2024, 1, 1), None)]
+@pytest.mark.parametrize("status", ["active", "unknown"])
+def test_no_end_is_ongoing(read, status):
+    con = read(request(dosage(end=None), status=status))
+    assert doses(con) == [("dasatinib", 100, date(2024, 1, 1), None)]
 
 
 def test_a_statement_is_of_its_effective_period(read):
@@ -779,6 +813,21 @@ def test_steps_without_dates_are_set_aside(read):
     valid = {"validityPeriod": {"start": "2024-02-01", "end": "2024-02-10"}}
     con = read(request(step(100), step(50), dispenseRequest=valid))
     assert reasons(con) == [("a.ndjson row 1", "steps without dates")]
+
+
+@pytest.mark.parametrize(
+    "length",
+    [{"boundsDuration": {"value": 7, "unit": "d"}}, {"boundsRange": {"low": {"value": 7, "unit": "d"}}}, {"count": 7}],
+)
+@pytest.mark.parametrize("end", [None, "2024-02-07"])
+def test_so_many_days_are_not_ongoing(read, length, end):
+    order = dosage(timing={"code": {"text": "QD"}, "repeat": length})
+    valid = {"validityPeriod": {"start": "2024-02-01"} | ({"end": end} if end else {})}
+    con = read(request(order, dispenseRequest=valid))
+    if end:
+        assert doses(con) == [("dasatinib", 100, date(2024, 2, 1), date(2024, 2, 7))]
+    else:
+        assert reasons(con) == [("a.ndjson row 1", "length given, no last day")]
 
 
 def test_rows_of_the_same_days_add_up_and_others_overlap(read):
@@ -946,15 +995,20 @@ def held(resource):
     return sum(map(held, contents)) or 1
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(resources(), max_size=12))
-def test_loaded_and_set_aside_are_all_that_was_read(tmp_path_factory, given_resources):
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(resources(), max_size=12), st.sampled_from(["ndjson", "json"]), st.booleans())
+def test_loaded_and_set_aside_are_all_that_was_read(tmp_path_factory, given_resources, ending, is_packed):
+    """A line each, or all of them in one list; gzipped or not."""
     folder = tmp_path_factory.mktemp("fhir")
-    (folder / "a.ndjson").write_bytes(lines(*given_resources))
+    is_list = ending == "json"
+    content = json.dumps(given_resources).encode() if is_list else lines(*given_resources)
+    name = f"a.{ending}{'.gz' if is_packed else ''}"
+    (folder / name).write_bytes(gzip.compress(content) if is_packed else content)
     con = duckdb.connect()
     fhir.read(con, folder)
     every_row_is_accounted_for(con)
-    assert rows(con, "SELECT rows_read FROM load_report") == [(sum(map(held, given_resources)),)]
+    expected = held(given_resources) if is_list else sum(map(held, given_resources))
+    assert rows(con, "SELECT rows_read FROM load_report") == [(expected,)]
 
 
 PUT_IN = [b"\n", b"\r", b"\x00", b"\x1f", b"\xff", b'"', b"{", b"]", b"\\", b"9"]
@@ -990,7 +1044,10 @@ def test_broken_bytes_raise_no_other_error_and_lose_no_row(tmp_path, seed):
         folder = tmp_path / str(time)
         folder.mkdir()
         name = chance.choice([*whole, "a.ndjson"])
-        (folder / name).write_bytes(mutant(chance, whole[name]))
+        content = mutant(chance, whole[name])
+        if name.endswith(".gz") and chance.random() < 0.5:  # what is packed is broken, not the packing
+            content = gzip.compress(mutant(chance, gzip.decompress(whole[name])))
+        (folder / name).write_bytes(content)
         con = duckdb.connect()
         try:
             fhir.read(con, folder)

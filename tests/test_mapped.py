@@ -2,6 +2,7 @@
 
 import csv
 import datetime
+import gzip
 import io
 import json
 import re
@@ -14,8 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from leuko.sources import SourceError, mapped
+from leuko.sources.mapped import excel, selects, texts
 from leuko.sources.mapped.mapping import Mapping, RawFile, read_mapping
 from leuko.sources.mapped.selects import run_selects
+from tests.accounted import every_row_is_accounted_for
 from tests.serving import ROOT
 
 EXAMPLES = ROOT / "leuko" / "sources" / "mapped" / "examples"
@@ -175,6 +178,39 @@ def test_utf_16_without_its_mark_is_asked_for(read, con):
     assert values(con) == [450]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "windows-1252"])
+@pytest.mark.parametrize("name", ["labs.csv.gz", "LABS.TXT.GZ"])
+def test_a_packed_text_is_read_as_if_it_were_not_and_that_is_said(read, con, encoding, name):
+    content = (HEADER + "Müller,2024-03-01,0.45\n").replace(",", ";").encode(encoding)
+    (said,) = read(gzip.compress(content), name=name)
+    assert said.startswith(f"{name}: gzip, semicolon, ")
+    assert labs(con) == [("Müller", 450, f"{name} row 1")]
+
+
+@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(HEADER.encode())[:-6], b""])
+def test_a_packed_text_that_is_not_whole_is_refused(read, content):
+    with pytest.raises(SourceError, match=r"labs\.csv\.gz: ") as refused:
+        read(content, name="labs.csv.gz")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_packed_text_is_unpacked_up_to_a_limit(read, con, monkeypatch):
+    content = HEADER + ROW
+    monkeypatch.setattr(texts, "LARGEST_UNPACKED", len(content))
+    read(gzip.compress(content.encode()), name="labs.csv.gz")
+    assert values(con) == [450]
+    with pytest.raises(SourceError, match=r"^labs\.csv\.gz: holds more than .* GB: load it in parts$"):
+        read(gzip.compress((content + "\n").encode()), name="labs.csv.gz")
+
+
+def test_files_that_the_mapping_does_not_name_are_said_packed_or_not(read):
+    beside = {"more.csv.gz": b"", "more.xlsx": b"", "more.md": b""}
+    assert read({"labs.csv": HEADER + ROW, **beside})[1:] == [
+        "more.csv.gz: not read: the mapping does not name it",
+        "more.xlsx: not read: the mapping does not name it",
+    ]
+
+
 def test_a_second_line_of_names_is_no_row(read, con):
     text = "a,b,c\n" + HEADER + ROW + "P2,2024-03-01\n" + ROW.replace("P1", "P3")
     read(text, mapping_of(keys="header = 2"))
@@ -290,6 +326,33 @@ def test_the_noise_of_a_stored_sum_is_no_part_of_a_count(read, con):
     assert noisy != book
     read(noisy, name="labs.xlsx")
     assert con.execute("SELECT raw_value FROM labs").fetchall() == [("0.3",)]
+
+
+def test_a_workbook_is_unpacked_up_to_a_limit(read, con, monkeypatch):
+    book = workbook(("A", [["patient", "taken", "anc"], ["P1", "2024-03-01", 0.45]]))
+    with zipfile.ZipFile(io.BytesIO(book)) as packed:
+        size = sum(part.file_size for part in packed.infolist())
+    monkeypatch.setattr(excel, "LARGEST_UNPACKED", size)
+    read(book, name="labs.xlsx")
+    assert values(con) == [450]
+    monkeypatch.setattr(excel, "LARGEST_UNPACKED", size - 1)
+    with pytest.raises(SourceError, match=r"^labs\.xlsx: is .* MB unpacked, more than .*: save it as CSV$"):
+        read(book, name="labs.xlsx")
+
+
+@pytest.mark.parametrize("far", ['<row r="99999999999"><c r="A99999999999"><v>1</v></c></row>', None])
+def test_a_workbook_has_cells_up_to_a_limit_however_few_are_written(read, con, monkeypatch, far):
+    monkeypatch.setattr(excel, "MOST_CELLS", 6)
+    book = workbook(("A", [["patient", "taken", "anc"], ["P1", "2024-03-01", 0.45]]))
+    read(book, name="labs.xlsx")
+    assert values(con) == [450]
+    if far:
+        end = b"</sheetData>"
+        book = with_part(book, "xl/worksheets/sheet1.xml", lambda part: part.replace(end, far.encode() + end))
+    else:
+        book = workbook(("A", [["patient", "taken", "anc"], ["P1", "2024-03-01", 0.45], ["P2"]]))
+    with pytest.raises(SourceError, match=r"^labs\.xlsx: has more than 6 cells: save the sheet as CSV$"):
+        read(book, name="labs.xlsx")
 
 
 def test_two_sheets_of_a_workbook_are_two_raw_tables(con, read):
@@ -427,6 +490,13 @@ def test_a_select_that_was_not_checked_still_reaches_no_other_file(tmp_path):
         run_selects(tmp_path / "raw.duckdb", unchecked)
 
 
+def test_a_select_that_does_not_end_is_stopped(read, monkeypatch):
+    monkeypatch.setattr(selects, "LONGEST_MINUTES", 0.005)
+    with pytest.raises(SourceError) as refused:
+        read(HEADER + ROW, mapping_of(COUNTS + ", range(1000000000000)"))
+    assert str(refused.value) == "mapping.toml: labs: the SELECT takes longer than 0.005 minutes"
+
+
 def test_every_fault_of_a_mapping_is_told_at_once(read):
     with pytest.raises(SourceError) as refused:
         read(HEADER + ROW, mapping_of("SELECT 1; SELECT 2", more='[events]\nselect = "FROM nothing"'))
@@ -540,7 +610,28 @@ def test_no_row_is_lost(read, con, rows, taken, encoding):
     read(text.getvalue().encode(encoding), mapping_of(select, keys=NUMBERS))
     count, loaded, aside = accounts(con)["labs.csv"]
     assert count == len(rows) == loaded + aside
-    assert con.execute("SELECT count(*) FROM rejected WHERE reason IS NULL OR raw_record IS NULL").fetchall() == [(0,)]
+    every_row_is_accounted_for(con)
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(CELLS, max_size=8), taken=PATIENTS, shape=st.sampled_from(["csv.gz", "parquet", "xlsx"]))
+def test_no_row_is_lost_in_any_shape(read, con, tmp_path, rows, taken, shape):
+    rows = [cells for cells in rows if any(cells)]  # an empty row of a workbook is no row
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows([("patient", "taken", "anc"), *rows])
+    packed = gzip.compress(text.getvalue().encode())
+    (tmp_path / "rows.csv.gz").write_bytes(packed)
+    as_text = f"FROM read_csv('{tmp_path}/rows.csv.gz', all_varchar = true, header = true, auto_detect = false, columns = "
+    as_text += "{'patient': 'VARCHAR', 'taken': 'VARCHAR', 'anc': 'VARCHAR'}, delim = ',', quote = '\"')"
+    content = {
+        "csv.gz": lambda: packed,
+        "parquet": lambda: parquet(tmp_path, as_text),
+        "xlsx": lambda: workbook(("A", [("patient", "taken", "anc"), *rows])),
+    }[shape]()
+    select = COUNTS + " WHERE patient IS DISTINCT FROM '" + taken + "'"
+    read(content, mapping_of(select, file=f"labs.{shape}", keys=NUMBERS), f"labs.{shape}")
+    assert accounts(con)[f"labs.{shape}"][0] == len(rows)
+    every_row_is_accounted_for(con)
 
 
 GOOD_CSV = (HEADER + ROW + 'P2,2024-03-02,"0.6"\nMüller,2024-03-03,<0.5\n').encode()
@@ -562,14 +653,30 @@ def accounted_or_refused(read, con, content, name):
     except SourceError as refused:
         assert "\n" not in str(refused)
     else:
-        for count, loaded, aside in accounts(con).values():
-            assert count == loaded + aside
+        every_row_is_accounted_for(con)
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_damaged_csv_is_accounted_for_or_refused_in_one_line(read, con, data):
     accounted_or_refused(read, con, damaged(GOOD_CSV, data.draw), "labs.csv")
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), inside=st.booleans())
+def test_a_damaged_packed_csv_is_accounted_for_or_refused_in_one_line(read, con, data, inside):
+    if inside:
+        content = gzip.compress(damaged(GOOD_CSV, data.draw))
+    else:
+        content = damaged(gzip.compress(GOOD_CSV), data.draw)
+    accounted_or_refused(read, con, content, "labs.csv.gz")
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_damaged_parquet_file_is_accounted_for_or_refused_in_one_line(read, con, tmp_path, data):
+    good = parquet(tmp_path, "FROM (VALUES ('P1', '2024-03-01', '0.45'), ('Ü', '2024', 'x')) AS t(patient, taken, anc)")
+    accounted_or_refused(read, con, damaged(good, data.draw), "labs.parquet")
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import leuko
 from leuko import sources
 from leuko.sources import SourceError, omop
+from tests.accounted import every_row_is_accounted_for
 
 FACTS = Path(omop.__file__).parents[2]
 ANC, WBC, PLATELETS, NEUTROPHILS_PCT, TEMPERATURE = 3013650, 3000905, 3024929, 3008342, 3020891
@@ -85,7 +86,7 @@ def read(con, tmp_path):
 
     def read_tables(**given):
         omop.read(con, write(tmp_path, **given))
-        assert_all_accounted_for(con)
+        every_row_is_accounted_for(con)
         return con
 
     return read_tables
@@ -102,11 +103,6 @@ def one(con, query):
 
 def rejected(con):
     return rows(con, "SELECT source, reason FROM rejected ORDER BY source")
-
-
-def assert_all_accounted_for(con):
-    for file, _, read, loaded, set_aside in rows(con, "FROM load_report"):
-        assert loaded + set_aside == read, file
 
 
 # ---- the tables of codes -----------------------------------------------------------------------
@@ -391,7 +387,7 @@ def test_deaths_that_cannot_be_used_are_set_aside_and_the_patient_stays(read):
         ("2", None),
     ]
     assert rejected(con) == [
-        ("DEATH.csv row 1", "another day of death stands in DEATH.csv row 2"),
+        ("DEATH.csv row 1", "another death date stands in DEATH.csv row 2"),
         ("DEATH.csv row 3", "duplicate of DEATH.csv row 2"),
         ("DEATH.csv row 4", "no date"),
     ]
@@ -753,7 +749,7 @@ def folder(tmp_path):
 def expected(folder):
     con = duckdb.connect()
     omop.read(con, folder)
-    assert_all_accounted_for(con)
+    every_row_is_accounted_for(con)
     found = canonical(con)
     assert [len(found[table]) for table in ("labs", "exposures", "patients", "rejected")] == [2, 1, 2, 3]
     return found
@@ -766,7 +762,7 @@ def test_a_duckdb_file_gives_the_same_as_the_folder(con, folder, expected, tmp_p
         written.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         assert len(list(typed(written, folder, f"{schema}."))) == len(SMALL)
     omop.read(con, path)
-    assert_all_accounted_for(con)
+    every_row_is_accounted_for(con)
     same = canonical(con)
     assert [row[:5] for row in same["labs"]] == [row[:5] for row in expected["labs"]]
     assert {name: same[name] for name in same if name != "labs"} == {
@@ -783,7 +779,7 @@ def test_parquet_gives_the_same_as_csv(con, folder, expected, tmp_path):
         for table in typed(written, folder):
             written.execute(f"COPY {table} TO '{place / table.lower()}.parquet'")
     omop.read(con, place)
-    assert_all_accounted_for(con)
+    every_row_is_accounted_for(con)
     assert canonical(con)["exposures"] == expected["exposures"]
     assert canonical(con)["rejected"] == expected["rejected"]
 
@@ -822,13 +818,14 @@ def test_words_for_nothing_are_missing_in_typed_files_too(con, folder, nothing):
     assert one(con, "SELECT site, birth_date FROM patients WHERE patient_id = '1'") == (None, None)
 
 
-def test_unknown_columns_and_files_are_passed_over(con, folder, expected):
+def test_unknown_columns_are_passed_over_and_unknown_files_are_named(con, folder, expected):
     (folder / "NOTE.csv").write_text("note_id\n1\n")
     (folder / "CONCEPT_cbc_subset.csv").write_text("concept_id\n1\n")
     person = folder / "PERSON.csv"
     person.write_text("\n".join(f"{line},x" for line in person.read_text().splitlines()))
-    omop.read(con, folder)
+    (said,) = omop.read(con, folder)
     assert canonical(con) == expected
+    assert said == f"{folder.name}: not read: CONCEPT_cbc_subset.csv, NOTE.csv"
 
 
 def test_a_vocabulary_parted_by_tabs_is_not_quoted(con, folder):
@@ -892,7 +889,7 @@ def test_lines_that_cannot_be_read_are_set_aside_and_counted(con, folder):
     with open(folder / "CARE_SITE.csv", "ab") as file:
         file.write(b"5,South,too many\n")
     omop.read(con, folder)
-    assert_all_accounted_for(con)
+    every_row_is_accounted_for(con)
     report = rows(con, "FROM load_report")
     assert ("MEASUREMENT.csv", "labs", 6, 2, 4) in report
     assert ("CARE_SITE.csv", "patients", 1, 0, 1) in report
@@ -928,7 +925,7 @@ def test_what_was_read_is_loaded_or_set_aside(tmp_path_factory, given):
     con = duckdb.connect()
     given["drug_strength"] = given["drug_strength"] + [USUAL["drug_strength"] | row for row in STRENGTHS]
     omop.read(con, write(tmp_path_factory.mktemp("model"), **given))
-    assert_all_accounted_for(con)
+    every_row_is_accounted_for(con)
     counted = {file.removesuffix(".csv").lower(): read for file, _, read, _, _ in rows(con, "FROM load_report")}
     assert counted == {table: len(given[table]) for table in omop.RECORDS}
 
@@ -963,7 +960,7 @@ def read_spoilt(path):
     except SourceError as refusal:
         assert "\n" not in str(refusal)
     else:
-        assert_all_accounted_for(con)
+        every_row_is_accounted_for(con)
 
 
 @pytest.mark.parametrize("seed", range(12))

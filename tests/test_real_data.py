@@ -42,7 +42,7 @@ def test_every_count_and_every_dose_is_loaded(store):
     assert anc == (3097, 60)
     assert one(store, "SELECT count(*) FROM exposures") == (6853,)
     assert one(store, "SELECT list(DISTINCT dose_unit) FROM exposures") == (["mg/m2"],)
-    assert store.view().rejected().empty
+    assert store.view().rejected_rows().empty
 
 
 @pytest.mark.parametrize(("cut", "counts"), [(500, 53), (750, 153), (1000, 296)])

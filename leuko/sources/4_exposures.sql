@@ -29,4 +29,4 @@ INSERT INTO rejected
 SELECT row.source, as_given(to_json(row)), refused.reason, refused.patient_id, 'exposures'
 FROM raw_exposures AS row
 JOIN read_exposures AS refused ON refused.source = row.source AND refused.reason IS NOT NULL;
-DROP TABLE read_exposures; DROP TABLE raw_exposures;
+DROP TABLE read_exposures;

@@ -2,7 +2,7 @@
 
 CREATE OR REPLACE TEMP TABLE read_patients AS
 WITH written AS (
-    SELECT rowid AS place, source, given(patient_id) AS patient_id,
+    SELECT row_number() OVER () AS place, source, given(patient_id) AS patient_id,
            given(name) AS name, CAST(wall_clock(birth_date) AS DATE) AS birth_date, given(sex) AS sex,
            given(site) AS site, given(clinician) AS clinician, given(diagnosis) AS diagnosis,
            CASE WHEN lower(given(duffy_null)) IN ('true', '1', 'yes') THEN true
@@ -29,4 +29,4 @@ INSERT INTO rejected
 SELECT row.source, as_given(to_json(row)), refused.reason, refused.patient_id, 'patients'
 FROM raw_patients AS row
 JOIN read_patients AS refused ON refused.source = row.source AND refused.reason IS NOT NULL;
-DROP TABLE read_patients; DROP TABLE raw_patients;
+DROP TABLE read_patients;

@@ -19,4 +19,4 @@ INSERT INTO rejected
 SELECT row.source, as_given(to_json(row)), refused.reason, refused.patient_id, 'events'
 FROM raw_events AS row
 JOIN read_events AS refused ON refused.source = row.source AND refused.reason IS NOT NULL;
-DROP TABLE read_events; DROP TABLE raw_events;
+DROP TABLE read_events;

@@ -15,6 +15,7 @@ The date and time of a result are the wall clock as written: an offset from UTC 
 """
 
 import csv
+import glob
 import os
 from pathlib import Path
 
@@ -69,6 +70,7 @@ REQUIRED = {
     "patients": ("patient_id",),
     "events": ("patient_id", "kind", "occurred_at"),
 }
+MOMENTS = ("collected_at", "reported_at")  # of results; these may come as TIMESTAMP, without a way through text
 
 
 class SourceError(ValueError):
@@ -112,7 +114,8 @@ def canonical_tables(con, *, dose_unit="mg"):
     """Build the canonical tables of ``con`` from its temporary raw tables, then drop those.
 
     For readers of other formats: fill ``raw_labs``, ``raw_exposures``, ``raw_patients`` and ``raw_events``
-    (the columns of COLUMNS, each TEXT, missing = NULL, and a ``source`` that no other row has),
+    (the columns of COLUMNS, each TEXT, those of MOMENTS also TIMESTAMP; missing = NULL; and a ``source`` that no
+    other row has), each a table or a view,
     ``malformed`` (kind, source, raw_record, reason) and ``rows_read`` (file, kind, rows), and call this.
     """
     con.execute("CREATE OR REPLACE TEMP TABLE known_dose_unit AS SELECT ? AS dose_unit", [dose_unit])
@@ -120,6 +123,9 @@ def canonical_tables(con, *, dose_unit="mg"):
         _know(con, name)
     for step in sorted(HERE.glob("*.sql")):
         con.execute(step.read_text(encoding="utf-8"))
+        _, _, kind = step.stem.partition("_")
+        if kind in COLUMNS:
+            _drop_raw(con, kind)
 
 
 def derive_anc(con):
@@ -137,11 +143,24 @@ def _know(con, name):
 
 
 def prepare(con):
-    """Make the temporary tables that a reader fills beside the raw ones, empty."""
+    """Make the temporary tables that a reader fills beside the raw ones, empty; drop what a failed load left."""
+    for kind in COLUMNS:
+        _drop_raw(con, kind)
     con.execute(
         "CREATE OR REPLACE TEMP TABLE malformed (kind TEXT, source TEXT, raw_record TEXT, reason TEXT);"
         "CREATE OR REPLACE TEMP TABLE rows_read (file TEXT, kind TEXT, rows BIGINT)"
     )
+
+
+def _drop_raw(con, kind):
+    """Drop the raw rows of a kind: a table, or a view and the table of what the file brought."""
+    left = con.execute(
+        "SELECT table_name, table_type FROM information_schema.tables "
+        "WHERE table_catalog = 'temp' AND table_name IN ($raw, $brought)",
+        {"raw": f"raw_{kind}", "brought": f"brought_{kind}"},
+    )
+    for name, is_a in left.fetchall():
+        con.execute(f"DROP {'VIEW' if is_a == 'VIEW' else 'TABLE'} temp.{name}")
 
 
 def empty(con, kind):
@@ -164,11 +183,24 @@ def _positions(names, kind, label):
     return {name: cleaned.index(name) for name in COLUMNS[kind] if name in cleaned}
 
 
-def _selected(kind, positions):
+def _selected(kind, positions, types=None):
     """The SELECT list that turns columns c0, c1, … into the raw table's, all as text."""
     columns = dict.fromkeys(COLUMNS[kind], "CAST(NULL AS TEXT)")
-    columns |= {name: f"CAST(c{place} AS TEXT)" for name, place in positions.items()}
+    for name, place in positions.items():
+        columns[name] = _as_text(name, f"c{place}", types[place] if types else "TEXT")
     return ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
+
+
+def _as_text(name, column, type_of):
+    if name in MOMENTS and type_of == "TIMESTAMP":
+        return column
+    if type_of in ("DOUBLE", "FLOAT"):  # a whole number is the number: patient 101.0 is 101; NaN is missing
+        is_whole = f"{column} = trunc({column}) AND abs({column}) < 1e15"
+        whole, other = f"CAST(CAST({column} AS BIGINT) AS TEXT)", f"nullif(CAST({column} AS TEXT), 'nan')"
+        return f"CASE WHEN {is_whole} THEN {whole} ELSE {other} END"
+    if type_of == "TIMESTAMP WITH TIME ZONE":  # of which only the moment is kept, whatever zone is set here
+        return f"CAST(timezone('UTC', {column}) AS TEXT) || '+00'"
+    return f"CAST({column} AS TEXT)"
 
 
 def _header(path, label):
@@ -189,30 +221,73 @@ def _header(path, label):
 
 def _bring_file(con, kind, path):
     label = os.path.basename(path)
+    try:
+        if label.lower().endswith(".parquet"):
+            _bring_parquet(con, kind, path, label)
+        else:
+            _bring_csv(con, kind, path, label)
+    except duckdb.Error as error:
+        raise SourceError(f"{label}: {cause_of(error)}") from error
+    _count_rows(con, kind, label)
+
+
+def _bring_csv(con, kind, path, label):
     names, delimiter = _header(path, label)
     positions = _positions(names, kind, label)
     con.execute("DROP TABLE IF EXISTS bad_lines; DROP TABLE IF EXISTS bad_files")
-    try:
-        # the columns are given, not sniffed: DuckDB must never take a first result for a header
-        con.execute(
-            f"""CREATE OR REPLACE TEMP TABLE raw_{kind} AS
-            SELECT {_selected(kind, positions)}, $label || ' row ' || read_order AS source
-            FROM (SELECT *, row_number() OVER () AS read_order
-                  FROM read_csv($path, auto_detect = false, header = true, delim = $delimiter, quote = '"',
-                                escape = '"', columns = $columns, ignore_errors = true, store_rejects = true,
-                                rejects_limit = 0, rejects_table = 'bad_lines',
-                                rejects_scan = 'bad_files'))""",
-            {
-                "path": str(path),
-                "label": label,
-                "delimiter": delimiter,
-                "columns": {f"c{place}": "VARCHAR" for place in range(len(names))},
-            },
-        )
-    except duckdb.Error as error:
-        raise SourceError(f"{label}: {cause_of(error)}") from error
+    # the columns are given, not sniffed: DuckDB must never take a first result for a header
+    _bring_rows(
+        con,
+        kind,
+        [f"c{place}" for place in positions.values()],
+        """read_csv($path, auto_detect = false, header = true, delim = $delimiter, quote = '"', escape = '"',
+                    columns = $columns, ignore_errors = true, store_rejects = true, rejects_limit = 0,
+                    rejects_table = 'bad_lines', rejects_scan = 'bad_files')""",
+        {
+            "path": glob.escape(str(path)),
+            "delimiter": delimiter,
+            "columns": {f"c{place}": "VARCHAR" for place in range(len(names))},
+        },
+    )
+    has_bad_lines = con.execute("SELECT count(*) > 0 FROM bad_lines").fetchone()[0]
+    _show_rows(con, kind, label, _selected(kind, positions), "TABLE" if has_bad_lines else "VIEW")
     keep_bad_lines(con, kind, label)
-    _count_rows(con, kind, label)
+
+
+def _bring_parquet(con, kind, path, label):
+    if not os.path.exists(path):
+        raise SourceError(f"{label}: cannot be read (No such file or directory)")
+    rows, given = "read_parquet($path, hive_partitioning = false)", {"path": glob.escape(str(path))}
+    described = con.execute(f"DESCRIBE FROM {rows}", given).fetchall()
+    positions = _positions([name for name, *_ in described], kind, label)
+    columns = [f"{_quoted(described[place][0])} AS c{place}" for place in positions.values()]
+    _bring_rows(con, kind, columns, rows, given)
+    _show_rows(con, kind, label, _selected(kind, positions, [type_of for _, type_of, *_ in described]), "VIEW")
+
+
+def _bring_rows(con, kind, columns, rows, given):
+    """Fill `brought_<kind>` in the order of the file, by which rows are counted, whatever the connection is set to."""
+    ((keeps_order,),) = con.execute("SELECT current_setting('preserve_insertion_order')").fetchall()
+    if not keeps_order:
+        con.execute("SET preserve_insertion_order = true")
+    try:
+        con.execute(f"CREATE TEMP TABLE brought_{kind} AS SELECT {', '.join(columns)} FROM {rows}", given)
+    finally:
+        if not keeps_order:
+            con.execute("SET preserve_insertion_order = false")
+
+
+def _show_rows(con, kind, label, selected, what):
+    """Make `raw_<kind>`, a view or a table, of what was brought; a view costs nothing until a step reads a column."""
+    quoted = label.replace("'", "''")
+    con.execute(
+        f"CREATE TEMP {what} raw_{kind} AS "
+        f"SELECT {selected}, '{quoted} row ' || (rowid + 1) AS source FROM brought_{kind}"
+    )
+
+
+def _quoted(name):
+    return '"' + name.replace('"', '""') + '"'
 
 
 def cause_of(error):

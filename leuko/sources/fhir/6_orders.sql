@@ -30,7 +30,8 @@ WITH written AS (
                '$.timing.repeat.boundsDuration',
                '$.timing.repeat.frequency', '$.timing.repeat.frequencyMax', '$.timing.repeat.period',
                '$.timing.repeat.periodMax', '$.timing.repeat.periodUnit', '$.timing.repeat.dayOfWeek',
-               '$.asNeededBoolean', '$.asNeededCodeableConcept']) AS said,
+               '$.asNeededBoolean', '$.asNeededCodeableConcept',
+               '$.timing.repeat.boundsRange', '$.timing.repeat.count']) AS said,
            greatest(len(json_extract(instruction, '$.timing.repeat.timeOfDay[*]')),
                     len(json_extract(instruction, '$.timing.repeat.when[*]'))) AS moments,
            list_distinct(json_extract(instruction, '$.doseAndRate[*].doseQuantity')) AS quantities,
@@ -64,7 +65,7 @@ WITH written AS (
            CASE WHEN repeats THEN days ELSE code_days END AS days_given
     FROM units
 )
-SELECT place, nth, said[1] AS bound_start, said[2] AS bound_end, said[3] AS bound_duration,
+SELECT place, nth, said[1] AS bound_start, said[2] AS bound_end, coalesce(said[3], said[12], said[13]) AS length,
        in_mg(amount * factor * times_given / days_given) AS dose_a_day,
        CASE WHEN doses = 0 OR doses IS NULL OR dose[1] IS NULL THEN 'no dose'
             WHEN doses > 1 OR dose[2] IS NOT NULL THEN 'dose not clear'
@@ -85,7 +86,7 @@ SELECT fhir_orders.place, source, type, patient_id, drug,
             WHEN bound_start IS NOT NULL OR bound_end IS NOT NULL THEN bound_start ELSE valid_start END AS starts,
        CASE WHEN effective_start IS NOT NULL THEN effective_end
             WHEN bound_start IS NOT NULL OR bound_end IS NOT NULL THEN bound_end ELSE valid_end END AS ends,
-       nth, dose_a_day, bound_duration, fhir_instructions.reason AS unread,
+       nth, dose_a_day, length, fhir_instructions.reason AS unread, status IN ('completed', 'stopped') AS is_over,
        CASE WHEN status IN ('entered-in-error', 'cancelled', 'draft', 'on-hold', 'not-taken', 'intended')
                 THEN 'status ' || status
             WHEN intent IN ('proposal', 'plan', 'option') THEN 'intent ' || intent
@@ -98,10 +99,13 @@ SELECT place, coalesce(
            min(CASE WHEN moment_of(ends) < moment_of(starts) THEN 'ends before it starts' END),
            min(CASE WHEN starts IS NULL THEN 'no period' END),
            min(CASE WHEN day_of(starts) IS NULL OR (ends IS NOT NULL AND day_of(ends) IS NULL) THEN 'no date' END),
+           -- without an end it would be read as going on
+           min(CASE WHEN is_over AND ends IS NULL THEN 'ended, the day is not given' END),
            min(CASE WHEN nth IS NULL THEN 'no dose' END),
            arg_min(unread, nth) FILTER (unread IS NOT NULL),
            -- one after another, for so many days each: the days themselves are not written
-           CASE WHEN count(*) > 1 AND count(bound_duration) > 0 THEN 'steps without dates' END,
+           CASE WHEN count(*) > 1 AND count(length) > 0 THEN 'steps without dates' END,
+           min(CASE WHEN length IS NOT NULL AND ends IS NULL THEN 'length given, no last day' END),
            min(CASE WHEN dose_a_day IS NULL THEN 'not a number' END)) AS reason
 FROM fhir_courses GROUP BY place;
 

@@ -32,7 +32,8 @@ FROM (
     FROM fhir_courses JOIN fhir_order_reasons USING (place) GROUP BY source
 ) WHERE drug IN (SELECT drug FROM known_growth_factor_drugs) AND patient_id IS NOT NULL AND given_on IS NOT NULL
     AND reason IN (
-        'no dose', 'dose not in mg', 'dose not clear', 'not a number', 'no frequency', 'frequency not clear');
+        'no dose', 'dose not in mg', 'dose not clear', 'not a number', 'no frequency', 'frequency not clear',
+        'ended, the day is not given');
 
 DROP TABLE fhir_uses; DROP TABLE fhir_drugs; DROP TABLE fhir_orders; DROP TABLE fhir_instructions;
 DROP TABLE fhir_courses; DROP TABLE fhir_order_reasons; DROP TABLE fhir_given; DROP TABLE dose_units;

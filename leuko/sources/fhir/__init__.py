@@ -18,6 +18,7 @@ from pathlib import Path
 import duckdb
 
 from leuko.sources import COLUMNS, FACTS, SourceError, canonical_tables, empty, prepare
+from leuko.sources.notes import keep, not_read
 
 HERE = Path(__file__).parent
 ENDINGS = (".ndjson", ".ndjson.gz", ".json", ".json.gz")
@@ -32,6 +33,7 @@ WORDS = {
 }
 OWN_CODES = ("system", "code", "analyte")
 LONGEST_LINE = 16 * 2**20  # bytes; a longer line is set aside
+LARGEST_DOCUMENT = 2**30  # bytes, unpacked; a larger file is read line by line alone
 # JSON writes this sign only escaped, so that no line of it is cut in two
 NEVER_IN_JSON = "\x1f"
 LINES = """read_csv(
@@ -44,9 +46,10 @@ LINES = """read_csv(
 def read(con, folder, *, dose_unit="mg", codes=None):
     """Read the FHIR files of a folder (or one file) into the canonical tables of ``con``.
 
-    Files are *.ndjson and *.json, plain or .gz; others are passed over. ``codes`` is a CSV file of the site's own codes
-    (columns system, code, analyte; an empty system stands for codes that name none). ``dose_unit`` is for the canonical
-    tables alone: FHIR doses name their unit, and one without is set aside.
+    Files are *.ndjson and *.json, plain or .gz; others are passed over, and named in a line that is given back (and in
+    the table ``load_notes``). ``codes`` is a CSV file of the site's own codes (columns system, code, analyte; an empty
+    system stands for codes that name none). ``dose_unit`` is for the canonical tables alone: FHIR doses name their unit,
+    and one without is set aside.
     Raises SourceError where the folder or a file cannot be read, or ``codes`` names an unknown analyte.
     """
     files = _files(Path(folder))
@@ -63,6 +66,7 @@ def read(con, folder, *, dose_unit="mg", codes=None):
     for step in others:
         _run(con, step)
     canonical_tables(con, dose_unit=dose_unit)
+    return keep(con, not_read(Path(folder), files))
 
 
 def _run(con, step):
@@ -84,7 +88,7 @@ def _bring_table(con, name, path):
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE {name} AS "
         "SELECT * FROM read_csv(?, header = true, delim = ',', quote = '\"', all_varchar = true)",
-        [str(path)],
+        [glob.escape(str(path))],
     )
 
 
@@ -149,7 +153,10 @@ def _document(con, path, label):
     """The text of a file that is one JSON document; None where it must be read line by line."""
     try:
         with (gzip.open if path.name.lower().endswith(".gz") else open)(path, "rb") as file:
-            text = file.read().decode("utf-8-sig")
+            content = file.read(LARGEST_DOCUMENT + 1)
+        if len(content) > LARGEST_DOCUMENT:
+            return None
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return None
     except (OSError, EOFError, zlib.error) as error:

@@ -17,6 +17,7 @@ from leuko.sources import SourceError
 from leuko.sources.mapped.files import bring
 from leuko.sources.mapped.mapping import read_mapping
 from leuko.sources.mapped.selects import run_selects
+from leuko.sources.notes import keep
 
 HERE = Path(__file__).parent
 
@@ -44,9 +45,7 @@ def read(con, folder, mapping, *, dose_unit="mg"):
             _keep_raw_rows(con)
         finally:
             con.execute("DETACH mapped")
-    con.execute("CREATE OR REPLACE TABLE load_notes (file TEXT, note TEXT)")
-    con.executemany("INSERT INTO load_notes VALUES (?, ?)", notes)
-    return [f"{file}: {note}" for file, note in notes]
+    return keep(con, notes)
 
 
 def _account(con, wanted):

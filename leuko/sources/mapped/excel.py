@@ -3,20 +3,26 @@
 import datetime
 import json
 import warnings
+import zipfile
 
 import openpyxl
 import pandas
 
 from leuko.sources import SourceError
 
+# A workbook is held in memory: what is larger belongs into a CSV or Parquet file.
+LARGEST_UNPACKED = 300 << 20  # bytes of all its parts
+MOST_CELLS = 20_000_000
+
 
 def bring_excel(con, table, label, path, section):
     """Fill `raw_<table>` from a sheet, the first or the one named; gives the names of its columns and how it was read.
 
     Of a formula the value that Excel left with it is read. Empty rows are no rows. A row with cells beyond the last
-    name goes to `malformed`. Raises SourceError where the workbook cannot be read.
+    name goes to `malformed`. Raises SourceError where the workbook cannot be read or is too large.
     """
     try:
+        _refuse_large(path, label)
         with warnings.catch_warnings(action="ignore"):  # of styles and validations, which are not read
             book = openpyxl.load_workbook(path, read_only=True, data_only=True)
             try:
@@ -29,10 +35,9 @@ def bring_excel(con, table, label, path, section):
         raise SourceError(f"{label}: cannot be read as an Excel workbook ({type(error).__name__})") from error
     if len(rows) < section.header or not any(rows[section.header - 1]):
         raise SourceError(f"{label}: no column names in line {section.header}")
-    names = [cell or "" for cell in _without_empty_end(rows[section.header - 1])]
+    names = [cell or "" for cell in rows[section.header - 1]]
     kept, wide = [], []
-    for place, row in enumerate(rows[section.header :], start=1):
-        cells = _without_empty_end(row)
+    for place, cells in enumerate(rows[section.header :], start=1):
         if cells:
             (kept if len(cells) <= len(names) else wide).append((place, cells))
     _fill(con, table, label, len(names), kept)
@@ -49,7 +54,23 @@ def _cells(book, wanted, label):
         raise SourceError(f"{label}: there is no sheet {wanted}")
     sheet = book[wanted] if wanted else book.worksheets[0]
     sheet.reset_dimensions()  # a wrong size in the file must not cut rows off
-    return sheet.title, [[_text(value) for value in row] for row in sheet.iter_rows(values_only=True)]
+    rows, left = [], MOST_CELLS
+    for values in sheet.iter_rows(values_only=True):
+        left -= max(len(values), 1)
+        if left < 0:
+            raise SourceError(f"{label}: has more than {MOST_CELLS:,} cells: save the sheet as CSV")
+        rows.append(_without_empty_end([_text(value) for value in values]))
+    return sheet.title, rows
+
+
+def _refuse_large(path, label):
+    """A workbook is a zip: its parts together, unpacked, must fit into memory."""
+    with zipfile.ZipFile(path) as packed:
+        size = sum(part.file_size for part in packed.infolist())
+    if size > LARGEST_UNPACKED:
+        raise SourceError(
+            f"{label}: is {size / 2**20:,.0f} MB unpacked, more than {LARGEST_UNPACKED / 2**20:,.0f}: save it as CSV"
+        )
 
 
 def _fill(con, table, label, width, rows):

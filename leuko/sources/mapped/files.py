@@ -15,7 +15,8 @@ from leuko.sources.mapped.numbers import as_written, decimal_sign
 from leuko.sources.mapped.texts import bring_text
 
 ADDED = ("row_number", "base_date")
-KNOWN_ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".xlsx")
+TEXT_ENDINGS = (".csv", ".tsv", ".txt")
+KNOWN_ENDINGS = (*TEXT_ENDINGS, *(f"{ending}.gz" for ending in TEXT_ENDINGS), ".parquet", ".xlsx")
 
 
 def bring(raw, folder, wanted):
@@ -172,7 +173,7 @@ def _put_rows_together(con):
 
 
 def _left_out(folder, used):
-    beside = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in KNOWN_ENDINGS)
+    beside = sorted(path.name for path in folder.iterdir() if path.name.lower().endswith(KNOWN_ENDINGS))
     return [(name, "not read: the mapping does not name it") for name in beside if name not in used.values()]
 
 

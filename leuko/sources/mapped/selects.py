@@ -14,6 +14,7 @@ LOCKED = {
     "force_compression": "uncompressed",
     "lock_configuration": "true",
 }
+LONGEST_MINUTES = 10  # of one SELECT; ten million rows take less than one
 TARGETS = {**COLUMNS, "aside": ("reason",)}
 NEEDED = {**REQUIRED, "aside": ("reason",)}
 
@@ -21,11 +22,14 @@ NEEDED = {**REQUIRED, "aside": ("reason",)}
 def run_selects(raw, wanted):
     """Fill the tables `selected.labs` and so on of the raw database; SourceError, one line a fault, where refused."""
     faults = []
-    with closing(duckdb.connect(str(raw), config=LOCKED)) as con:
+    limited = LOCKED | {"max_execution_time": f"{LONGEST_MINUTES * 60_000:.0f}"}
+    with closing(duckdb.connect(str(raw), config=limited)) as con:
         con.execute("CREATE SCHEMA selected")
         for target, columns in TARGETS.items():
             try:
                 _fill(con, target, columns, wanted.selects.get(target))
+            except duckdb.InterruptException:
+                faults.append(f"{wanted.name}: {target}: the SELECT takes longer than {LONGEST_MINUTES:g} minutes")
             except duckdb.Error as error:
                 faults.append(f"{wanted.name}: {target}: {str(error).splitlines()[0]}")
             except ValueError as refused:

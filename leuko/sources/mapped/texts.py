@@ -1,9 +1,11 @@
-"""Text files: which encoding and which delimiter, then DuckDB's CSV reader, as for leuko's own CSV files."""
+"""Text files, also gzipped: which encoding and which delimiter, then DuckDB's CSV reader, as for leuko's own CSV files."""
 
 import codecs
 import csv
+import gzip
 import re
 import shutil
+import zlib
 from itertools import islice
 
 from leuko import sources
@@ -20,14 +22,18 @@ ENCODINGS = {
     "latin-1": "Latin-1",
 }
 CHUNK = 1 << 20
+LARGEST_UNPACKED = 10 << 30  # bytes of a gzipped file
 
 
 def bring_text(con, table, label, path, section, place):
     """Fill `raw_<table>` from a text file; gives the names of its columns and how it was read.
 
-    Lines that cannot be read go to `malformed`, as those of leuko's own CSV files do. A copy in UTF-8 of a file in
-    another encoding is put into the folder `place`.
+    Lines that cannot be read go to `malformed`, as those of leuko's own CSV files do. A copy of what was packed, and one
+    in UTF-8 of a file in another encoding, is put into the folder `place`.
     """
+    is_packed = path.name.lower().endswith(".gz")
+    if is_packed:
+        path = _unpacked(path, label, place / f"{table}.txt")
     encoding = section.encoding or encoding_of(path)
     if not encoding.startswith("utf-8"):
         path = _in_utf_8(path, label, encoding, place / f"{table}.csv")
@@ -55,7 +61,8 @@ def bring_text(con, table, label, path, section, place):
         },
     )
     _keep_bad_lines(con, table, label, section.header - 1)
-    return names, f"{DELIMITERS[delimiter] if len(names) > 1 else 'one column'}, {ENCODINGS[encoding]}"
+    how = [DELIMITERS[delimiter] if len(names) > 1 else "one column", ENCODINGS[encoding]]
+    return names, ", ".join(["gzip", *how] if is_packed else how)
 
 
 def _keep_bad_lines(con, table, label, skipped):
@@ -68,6 +75,21 @@ def _keep_bad_lines(con, table, label, skipped):
         WHERE kind = $table""",
         {"label": label, "skipped": skipped, "table": table},
     )
+
+
+def _unpacked(path, label, copy):
+    """A copy of what a gzipped file holds."""
+    left = LARGEST_UNPACKED
+    try:
+        with gzip.open(path, "rb") as file, open(copy, "wb") as written:
+            while chunk := file.read(CHUNK):
+                left -= len(chunk)
+                if left < 0:
+                    raise SourceError(f"{label}: holds more than {LARGEST_UNPACKED / 2**30:g} GB: load it in parts")
+                written.write(chunk)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise SourceError(f"{label}: cannot be read ({error})") from error
+    return copy
 
 
 def encoding_of(path):

@@ -4,7 +4,7 @@
 CREATE OR REPLACE TEMP TABLE deaths AS
 SELECT row.*, coalesce(
     CASE WHEN day_of(death_date) IS NULL THEN 'no date' END,
-    'another day of death stands in ' || nullif(first_value(source) OVER person, source)) AS reason
+    'another death date stands in ' || nullif(first_value(source) OVER person, source)) AS reason
 FROM raw_death AS row
 WINDOW person AS (PARTITION BY person_id, day_of(death_date) IS NULL ORDER BY day_of(death_date), place_of(source));
 

@@ -20,6 +20,7 @@ import duckdb
 
 from leuko import sources
 from leuko.sources import SourceError
+from leuko.sources.notes import keep, not_read
 
 HERE = Path(__file__).parent
 ENDINGS = (".csv", ".csv.gz", ".parquet")
@@ -92,6 +93,7 @@ def read(con, path, *, dose_unit="mg"):
     `path` is a folder or a DuckDB file, which is opened for reading only. Doses are mg a day: the amount of the drug's
     ingredient in one unit (`drug_strength`) × quantity / days_supply; a row for which this cannot be worked out is set
     aside with the reason. `dose_unit` is what the other readers take, and holds for no row here.
+    Files of the folder that are no table of COLUMNS are named in a line that is given back (and in `load_notes`).
     Raises SourceError where a required table or column is missing or a file cannot be read.
     """
     path = Path(path)
@@ -107,7 +109,7 @@ def read(con, path, *, dose_unit="mg"):
     steps = sorted(HERE.glob("*.sql"))
     con.execute(steps[0].read_text(encoding="utf-8"))
     bring = _bring_folder if path.is_dir() else _bring_database
-    bring(con, path)
+    files = bring(con, path)
     for table, (kind, own_id) in RECORDS.items():
         _set_repeats_aside(con, table, kind, own_id)
     for step in steps[1:]:
@@ -120,9 +122,11 @@ def read(con, path, *, dose_unit="mg"):
         """UPDATE rejected SET patient_id = json_extract_string(raw_record, '$.patient_id')
         WHERE kind = 'exposures' AND patient_id IS NULL"""
     )
+    return keep(con, not_read(path, files))
 
 
 def _bring_folder(con, folder):
+    """Bring in the tables of a folder; gives the files that were read."""
     found = {}
     for file in sorted(folder.iterdir()):
         table, _ = _named(file.name)
@@ -139,6 +143,7 @@ def _bring_folder(con, folder):
             _bring_parquet(con, table, file)
         else:
             _bring_csv(con, table, file)
+    return list(found.values())
 
 
 def _named(name):
@@ -214,6 +219,7 @@ def _bring_database(con, path):
         _bring_attached(con, path)
     finally:
         con.execute("DETACH omop_file")
+    return [path]
 
 
 def _bring_attached(con, path):
