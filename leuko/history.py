@@ -2,8 +2,8 @@
 
 Tables: `loads` (one row a load; `before`: the version that stood then; `patients`: how many it touched, empty for all;
 `holds`: the loads whose rows the version has, so that what was undone does not count), `load_files` (one row a file of
-a load), `load_report` (rows read, loaded, set aside and already there, by file) and `replaced` (rows that a later row
-took the place of, as they were).
+a load), `load_report` (rows read, loaded, set aside and already there, by file), `load_notes` (what a reader says of a
+file) and `replaced` (rows that a later row took the place of, as they were).
 """
 
 import hashlib
@@ -75,6 +75,7 @@ def begin(con: duckdb.DuckDBPyConnection, number: int, files: Iterable[InputFile
         f"""CREATE OR REPLACE TABLE load_report AS
         SELECT *, CAST(0 AS BIGINT) AS already_there, {number:d} AS number FROM load_report"""
     )
+    con.execute("CREATE TABLE IF NOT EXISTS load_notes (file TEXT, note TEXT)")
     for name, columns in TABLES.items():
         con.execute(f"CREATE TABLE {name} ({columns})")
     for file in files:
@@ -114,14 +115,15 @@ def in_words(settings: dict[str, Setting]) -> str:
     return json.dumps({name: setting.value for name, setting in settings.items()})
 
 
-def known_files(con: duckdb.DuckDBPyConnection) -> dict[str, int | None]:
-    """The files of `added`, each with the load whose rows are held and that brought the same bytes; None: none did."""
+def held_since(con: duckdb.DuckDBPyConnection, file: InputFile) -> int | None:
+    """The load that brought a file of the same bytes and whose rows the tables of `con` have; None: there is none."""
     found = con.execute(
-        """SELECT came.file, max(there.number)
-        FROM added.load_files AS came
-        LEFT JOIN base.load_files AS there
-            ON there.sha256 = came.sha256
-            AND list_contains((SELECT arg_max(holds, number) FROM base.loads), there.number)
-        GROUP BY came.file ORDER BY came.file"""
+        "SELECT max(number) FROM load_files WHERE sha256 = ? AND list_contains(?, number)", [file.sha256, held(con)]
     )
-    return dict(found.fetchall())
+    return found.fetchall()[0][0]
+
+
+def remembers(con: duckdb.DuckDBPyConnection, files: Iterable[InputFile]) -> bool:
+    """Whether each of these files came with a load up to this version, also with one that was undone since."""
+    came = {sha256 for (sha256,) in con.execute("SELECT DISTINCT sha256 FROM load_files").fetchall()}
+    return {file.sha256 for file in files} <= came

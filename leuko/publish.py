@@ -6,7 +6,7 @@ Each ends in a new version beside the old one, published in one step, so that re
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,13 +17,14 @@ from leuko import additions, answers, changes, history, sources
 from leuko.audit import write_settings
 from leuko.evaluation import last_day
 from leuko.facts import write_facts, write_grades
-from leuko.history import Load
+from leuko.history import InputFile, Load
 from leuko.protocols import load_protocols, version, write_tables
 from leuko.settings import Setting, read_settings
-from leuko.store import LAYOUT, QUERIES, StoreError
-from leuko.versions import building_place, current, only_load, point_to, published
+from leuko.sources import SourceError
+from leuko.store import LAYOUT, QUERIES, StoreError, open_published
+from leuko.versions import building_place, current, is_whole, only_load, point_to, published
 
-ORIGIN = {"title": "", "simulated": False, "note": ""}
+ORIGIN = {"title": str, "simulated": bool, "note": str}
 ABOUT = """
     CREATE OR REPLACE TABLE about AS SELECT
         CAST($as_of AS DATE) AS as_of,
@@ -43,8 +44,7 @@ DRAWS = f"""
         FROM labs WHERE CAST(greatest(collected_at, reported_at) AS DATE) <= (SELECT as_of FROM about)
     ), results_used AS ({QUERIES['results_used']}) {QUERIES['draws']}
 """
-SET_ASIDE_OF_LOAD = "SELECT CAST(sum(set_aside) AS BIGINT) FROM load_report WHERE number = ?"
-SET_ASIDE = "SELECT (SELECT count(*) FROM rejected) + (SELECT count(*) FROM unmatched)"
+SET_ASIDE_OF_LOAD = "SELECT CAST(coalesce(sum(set_aside), 0) AS BIGINT) FROM load_report WHERE number = ?"
 
 Read = Callable[[duckdb.DuckDBPyConnection], None]
 Say = Callable[[str], None]
@@ -63,12 +63,20 @@ class Version:
     replaces: Path | None
     settings: dict[str, Setting]
 
-    def opened(self) -> duckdb.DuckDBPyConnection:
-        """A connection to the file, as catalog `base`, with what it replaces as `before` where that can be read."""
+    def opened(self, like: Path | None = None) -> duckdb.DuckDBPyConnection:
+        """A connection to the file, as catalog `base`, with what it replaces as `before` where that is whole.
+
+        It is empty, or `like` another version; StoreError where that one is damaged.
+        """
+        if like is not None:
+            if not is_whole(like):
+                raise StoreError(
+                    f"{like}: damaged, or published by another version of leuko; load again, or undo the last load"
+                )
+            shutil.copyfile(like, self.place)
         con = duckdb.connect(str(self.place))
-        if self.replaces is not None:
-            with suppress(duckdb.Error):
-                attach(con, self.replaces, "before")
+        if self.replaces is not None and (self.replaces == like or is_whole(self.replaces)):
+            attach(con, self.replaces, "before")
         return con
 
 
@@ -112,15 +120,16 @@ def load(
     """
     with building(Path(db), "load", say) as new, closing(new.opened()) as con:
         say("Reading the files")
-        bring_in(con, read, files, new.load.number)
+        bring_in(con, read, history.take_in(files), new.load.number)
         say("Applying the rule")
         con.execute("CREATE OR REPLACE TABLE labs AS FROM labs ORDER BY patient_id, collected_at, analyte")
         day = as_of or last_day(con)
         answer_all(con, day, new.settings)
-        said = {**ORIGIN, **(origin or {}), "as_of": day, "protocols_version": version(load_protocols())}
+        told = {name: kind((origin or {}).get(name, kind())) for name, kind in ORIGIN.items()}
+        said = {**told, "as_of": day, "protocols_version": version(load_protocols())}
         sign(con, new, said, [new.load.number])
         con.execute(DRAWS)
-        return con.execute(SET_ASIDE).fetchall()[0][0]
+        return con.execute(SET_ASIDE_OF_LOAD, [new.load.number]).fetchall()[0][0]
 
 
 def add(
@@ -141,16 +150,16 @@ def add(
     with building(Path(db), "add", say) as new:
         if new.replaces is None:
             raise StoreError(f"{db}: there is no database to add to; load one first")
-        came = new.place.with_name("added.duckdb")
-        with closing(duckdb.connect(str(came))) as con:
-            say("Reading the files")
-            bring_in(con, read, files, new.load.number)
-        shutil.copyfile(new.replaces, new.place)
-        with closing(new.opened()) as con:
+        came = history.take_in(files)
+        with closing(new.opened(like=new.replaces)) as con:
             standing = said_by(con, Path(db))
-            attach(con, came, "added")
-            refuse_known(con)
+            refuse_known(con, came)
             refuse_mixture(standing, origin or {})
+            say("Reading the files")
+            added = new.place.with_name("added.duckdb")
+            with closing(duckdb.connect(str(added))) as reading:
+                bring_in(reading, read, came, new.load.number)
+            attach(con, added, "added")
             touched = additions.merge(con, new.load.number)
             say("Applying the rule")
             day = as_of or max(standing["as_of"], last_day(con))
@@ -163,6 +172,13 @@ def add(
             return con.execute(SET_ASIDE_OF_LOAD, [new.load.number]).fetchall()[0][0]
 
 
+def remembers(db: Path, files: Iterable[Path]) -> bool:
+    """Whether each of these files came with a load that the database remembers, also with one that was undone."""
+    con, _ = open_published(os.path.realpath(db), {})
+    with closing(con):
+        return history.remembers(con, history.take_in(files))
+
+
 def undo(db: str | os.PathLike, *, say: Say = lambda line: None) -> int:
     """Publish again the version that stood before the last load, as a load of its own; gives the number it had.
 
@@ -172,8 +188,7 @@ def undo(db: str | os.PathLike, *, say: Say = lambda line: None) -> int:
         number = max((number for number in published(Path(db)) if number != new.load.before), default=None)
         if number is None:
             raise StoreError(f"{db}: there is no version before this one to go back to")
-        shutil.copyfile(published(Path(db))[number], new.place)
-        with closing(new.opened()) as con:
+        with closing(new.opened(like=published(Path(db))[number])) as con:
             sign(con, new, said_by(con, Path(db)), history.held(con), 0)
         return number
 
@@ -189,9 +204,8 @@ def building(db: Path, kind: str, say: Say) -> Iterator[Version]:
         point_to(db, place, number)
 
 
-def bring_in(con: duckdb.DuckDBPyConnection, read: Read, files: Iterable[Path], number: int) -> None:
+def bring_in(con: duckdb.DuckDBPyConnection, read: Read, came: tuple[InputFile, ...], number: int) -> None:
     """Read the files of a load into the canonical tables, and write down which files they were."""
-    came = history.take_in(files)
     read(con)
     history.refuse_changed(came)
     history.begin(con, number, came)
@@ -241,15 +255,16 @@ def layout_of(con: duckdb.DuckDBPyConnection, catalog: str) -> int | None:
         return None
 
 
-def refuse_known(con: duckdb.DuckDBPyConnection) -> None:
-    files = history.known_files(con)
-    if files and all(files.values()):
-        raise NothingNew("nothing new: " + ", ".join(f"{file} came with load {load}" for file, load in files.items()))
+def refuse_known(con: duckdb.DuckDBPyConnection, came: tuple[InputFile, ...]) -> None:
+    loads = [history.held_since(con, file) for file in came]
+    if loads and all(loads):
+        known = ", ".join(f"{file.path.name} came with load {load}" for file, load in zip(came, loads, strict=True))
+        raise NothingNew(f"nothing new: {known}")
 
 
 def refuse_mixture(standing: dict, origin: dict) -> None:
     if origin.get("simulated") and not standing["simulated"]:
-        raise StoreError("simulated patients cannot be added to a database of real ones")
+        raise SourceError("simulated patients cannot be added to a database of real ones")
 
 
 def attach(con: duckdb.DuckDBPyConnection, file: Path, name: str) -> None:

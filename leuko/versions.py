@@ -1,14 +1,15 @@
 """Versions of a database: files beside its name, of which the name, a symbolic link, points to one.
 
 A version is written in a folder of its own, closed, renamed, and then the link is re-pointed in one step. A crash at
-any moment leaves the old version whole; a reader never sees half of a new one.
+any moment leaves the old version whole; a reader never sees half of a new one. Its name ends in the checksum of its
+bytes, so that damage on the disk is seen before anything is built on it.
 """
 
 import fcntl
 import os
 import re
-import secrets
 import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from leuko.store import StoreError
 
 KEPT = 2
 NAME = re.compile(r"\.v(\d+)-[0-9a-f]{8}")
+READ_AT_ONCE = 2**22  # bytes
 
 
 class LoadRunning(StoreError):
@@ -47,7 +49,16 @@ def only_load(db: Path) -> Iterator[int]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise LoadRunning(f"{db}: another load is running") from error
+        remove_unpublished(db)
         yield max(published(db), default=0) + 1
+
+
+def remove_unpublished(db: Path) -> None:
+    """Remove what a load built that was killed before its last step: versions after the one that readers open."""
+    opened = current(db)
+    for number, file in published(db).items():
+        if opened and number > opened[0]:
+            file.unlink()
 
 
 def published(db: Path) -> dict[int, Path]:
@@ -65,10 +76,11 @@ def current(db: Path) -> tuple[int, Path] | None:
 def point_to(db: Path, built: Path, number: int) -> None:
     """Make the built file the one that readers open, in one step, and remove old versions.
 
-    The name is never used again, also where all versions were removed by hand: caches are keyed by it.
+    The name is never used again, also where all versions were removed by hand: caches are keyed by it, and among the
+    bytes of its checksum is the moment of the load.
     """
-    final = db.with_name(f"{db.name}.v{number}-{secrets.token_hex(4)}")
     flush(built)
+    final = db.with_name(f"{db.name}.v{number}-{checksum(built)}")
     os.replace(built, final)
     link = db.with_name(f"{db.name}.link")
     link.unlink(missing_ok=True)
@@ -78,6 +90,23 @@ def point_to(db: Path, built: Path, number: int) -> None:
     versions = published(db)
     for old in sorted(versions)[:-KEPT]:
         versions[old].unlink()
+
+
+def is_whole(version: Path) -> bool:
+    """Whether a version has the bytes that it was published with."""
+    try:
+        return version.name.endswith(f"-{checksum(version)}")
+    except OSError:
+        return False
+
+
+def checksum(file: Path) -> str:
+    """The CRC-32 of a file."""
+    found = 0
+    with open(file, "rb") as content:
+        while part := content.read(READ_AT_ONCE):
+            found = zlib.crc32(part, found)
+    return f"{found:08x}"
 
 
 def flush(path: Path) -> None:

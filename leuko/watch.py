@@ -1,8 +1,8 @@
 """Deliveries in a folder, loaded as they arrive: each once, in the order of their names.
 
 A delivery is a folder of files, or a CSV file named after its table (`labs-2026-11-22.csv`). It is taken when it has
-not changed since the look before, so that what is still being written waits. What was refused is told once and passed
-over until it changes.
+not changed since the look before; what is still being written waits, and those after it with it. What was refused is
+told once and passed over until it changes. What the database remembers is not taken again, also where it was undone.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,21 +32,29 @@ class Watch:
     tell: Callable[[str], None]
     looks: dict[Path, Look] = field(default_factory=dict)
     done: dict[Path, Look] = field(default_factory=dict)
+    told: str = ""
 
     def look(self) -> None:
-        """Load every delivery that is there, stands still since the last look and was not taken before."""
+        """Load in order what stands still since the last look and was not taken before, up to the first that waits."""
+        waits = False
         for delivery, now in self.deliveries():
-            if self.done.get(delivery) == now:
-                continue
-            if self.looks.get(delivery) == now and self.take(delivery):
-                self.done[delivery] = now
+            if self.done.get(delivery) != now:
+                stands_still = now is not None and self.looks.get(delivery) == now
+                waits = waits or not stands_still or not self.take(delivery)
+                if not waits:
+                    self.done[delivery] = now
             self.looks[delivery] = now
 
-    def deliveries(self) -> Iterator[tuple[Path, Look]]:
+    def deliveries(self) -> Iterator[tuple[Path, Look | None]]:
+        """Each delivery and how it looks now; None where a file of it vanished while it was looked at."""
         for path in sorted(self.folder.iterdir()):
-            files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-            if files and not path.name.startswith("."):
-                yield path, tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files)
+            try:
+                files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+                now = tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files)
+            except FileNotFoundError:
+                now = None
+            if now != () and not path.name.startswith("."):
+                yield path, now
 
     def take(self, delivery: Path) -> bool:
         """Load one delivery: the first of a database whole, the next added to it. False: to be tried again."""
@@ -54,19 +62,23 @@ class Watch:
         load = publish.add if adding else publish.load
         try:
             found = self.input_of(delivery, adding=adding)
-            set_aside = load(self.db, found.read, files=found.files, origin=found.origin)
+            if not (adding and publish.remembers(self.db, found.files)):
+                set_aside = load(self.db, found.read, files=found.files, origin=found.origin)
+                self.tell_once(f"{delivery.name}: loaded, {set_aside:,} rows set aside")
         except LoadRunning:
             return False
-        except publish.NothingNew as known:
-            self.tell(f"{delivery.name}: {known}")
-        except (SourceError, ProtocolError, SettingsError, StoreError) as refused:
-            self.tell(f"{delivery.name}: refused: {refused}")
-        except (OSError, duckdb.Error) as failed:
-            self.tell(f"{delivery.name}: could not finish: {str(failed).splitlines()[0]}; trying again")
+        except SourceError as refused:
+            self.tell_once(f"{delivery.name}: refused: {refused}")
+        except (ProtocolError, SettingsError, StoreError, OSError, duckdb.Error) as failed:
+            self.tell_once(f"{delivery.name}: could not finish: {str(failed).splitlines()[0]}; trying again")
             return False
-        else:
-            self.tell(f"{delivery.name}: loaded, {set_aside:,} rows set aside")
         return True
+
+    def tell_once(self, line: str) -> None:
+        """Tell a line, unless it is the one that was told last: the same hindrance is met at every look."""
+        if line != self.told:
+            self.tell(line)
+        self.told = line
 
     def input_of(self, delivery: Path, *, adding: bool) -> Input:
         if delivery.is_dir():

@@ -11,6 +11,8 @@ ANTI JOIN (FROM base.labs SEMI JOIN named ON named.patient_id = labs.patient_id)
     AND there.specimen IS NOT DISTINCT FROM came.specimen
     AND there.ref_low IS NOT DISTINCT FROM came.ref_low
     AND there.ref_high IS NOT DISTINCT FROM came.ref_high
+    AND there.raw_value IS NOT DISTINCT FROM came.raw_value AND there.raw_unit IS NOT DISTINCT FROM came.raw_unit
+    AND there.collected_offset IS NOT DISTINCT FROM came.collected_offset
     AND NOT there.derived
 WHERE NOT came.derived;
 

@@ -1,5 +1,7 @@
--- Every row of every file of this load: loaded, set aside, or there already from a load before. And which files they were.
+-- Every row of every file of this load: loaded, set aside, or there already from a load before. And which files they were,
+-- with what the reader said of them.
 INSERT INTO base.load_files BY NAME FROM added.load_files;
+INSERT INTO base.load_notes SELECT of_this_load(file), note FROM added.load_notes;
 
 INSERT INTO base.load_report BY NAME
 WITH loaded AS (
