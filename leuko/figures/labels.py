@@ -3,6 +3,7 @@
 import html
 import textwrap
 from datetime import datetime
+from decimal import Decimal
 
 PLOT_WIDTH = 880  # pixels between the axes on an ordinary screen; labels are thinned out for this width
 CHARACTER = 6.8  # pixels of one character at the size of the labels
@@ -23,13 +24,14 @@ def time_in_words(time: datetime) -> str:
 
 
 def number_in_words(value: float) -> str:
-    """`1,250` or `0.5`: as many decimals as there are, no more."""
-    return f"{value:,.0f}" if value == int(value) else f"{value:,.6f}".rstrip("0")
+    """`1,250` or `0.5`: as many decimals as there are, no more and no fewer, since 499.9999999 is below 500."""
+    exact = f"{Decimal(repr(float(value))):,f}"
+    return exact.rstrip("0").rstrip(".") if "." in exact else exact
 
 
 def amount(value: float, unit: str | None) -> str:
     """`100 mg`; a dose whose unit is not recorded stands alone."""
-    return f"{number_in_words(value)} {unit or ''}".strip()
+    return f"{number_in_words(round(value, 6))} {unit or ''}".strip()
 
 
 def hover(*lines: str | None) -> str:

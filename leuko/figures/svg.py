@@ -1,4 +1,4 @@
-"""The charts of the audit as SVG text for a page without script: the report, its print and its PDF.
+"""Charts as SVG text for a page without script: how one is drawn, and the charts of the audit.
 
 Each is complete in itself, a few KB, says its sentence as `<title>` and the rest as `<desc>`, and escapes every text.
 The numbers and words are those of `leuko.figures.findings`, so that the report and the dashboard say the same.
@@ -43,6 +43,12 @@ ENDINGS = {  # column → what it is called, the palette's fill and the line aro
     "excluded": ("excluded", "grid", "faint"),
     "cannot_tell": ("cannot tell", "card", "unknown"),
 }
+OUTLINES = {  # the corners of a mark, to the right and down from its centre, in its radius
+    "diamond": ((0, -1.5), (1.5, 0), (0, 1.5), (-1.5, 0)),
+    "square": ((-1, -1), (1, -1), (1, 1), (-1, 1)),
+    "triangle-down": ((-1, -1), (1, -1), (0, 1)),
+    "triangle-up": ((-1, 1), (1, 1), (0, -1)),
+}
 BAR_ROW, BAR = 58, 14  # height of a measure's row and of the bar in it
 
 
@@ -76,10 +82,10 @@ def funnel_svg(groups: pandas.DataFrame, minimum: int, *, kind: str = "group", t
 def draw_points(frame: "Frame", found: FunnelFindings, end: float) -> None:
     for point in found.funnel.points:
         place = (LEFT + point.of / end * PLOT, frame.at(point.rate))
-        shape = "diamond" if point.outside else "circle" if point.judged else "hollow"
+        shape = "diamond" if point.outside else "circle"
         colour = "act" if point.outside else "line" if point.judged else "faint"
         name, *said = found.point_in_words(point)
-        frame.mark(*place, shape, colour, f"{name}: {', '.join(said)}")
+        frame.mark(*place, shape, colour, f"{name}: {', '.join(said)}", hollow=not point.judged)
     named = found.outside[:NAMES]
     texts = [shortened(point.group, NAME) for point in named]
     places = [
@@ -194,16 +200,70 @@ def denominators(end: int) -> list[int]:
 # ---------------------------------------------------------------- SVG
 
 
-class Frame:
-    """A chart being drawn: the title above, the plot of rates, the note below."""
+class Drawing:
+    """SVG being drawn in the colours of a theme, which `colours` names."""
+
+    def __init__(self, colours: dict[str, str]):
+        self.colours = colours
+        self.parts: list[str] = []
+
+    def line(self, places: Sequence[tuple[float, float]], colour: str, *, width: float = 1, dash: str = "") -> None:
+        if not places:
+            return
+        dashed = f' stroke-dasharray="{dash}"' if dash else ""
+        points = " ".join(f"{short(x)},{short(y)}" for x, y in places)
+        self.parts.append(
+            f'<polyline fill="none" stroke="{self.colours[colour]}" stroke-width="{short(width)}"{dashed}'
+            f' points="{points}"/>'
+        )
+
+    def mark(
+        self, x: float, y: float, shape: str, colour: str, said: str = "", *, radius: float = 4, hollow: bool = False
+    ) -> None:
+        """A circle or a shape of OUTLINES; where it is `said` what it is, it says so when it is pointed at."""
+        ink = self.colours[colour]
+        fill = f'fill="{self.colours["card"]}" stroke="{ink}"' if hollow else f'fill="{ink}"'
+        if shape == "circle":
+            drawn = f'<circle cx="{short(x)}" cy="{short(y)}" r="{short(radius)}" {fill}/>'
+        else:
+            corners = (f"{short(x + radius * right)},{short(y + radius * down)}" for right, down in OUTLINES[shape])
+            drawn = f'<path d="M{"L".join(corners)}z" {fill}/>'
+        self.parts.append(f"<g><title>{safe(said)}</title>{drawn}</g>" if said else drawn)
+
+    def box(self, x: float, y: float, width: float, height: float, fill: str, around: str = "") -> None:
+        edge = f' stroke="{self.colours[around]}"' if around else ""
+        self.parts.append(
+            f'<rect x="{short(x)}" y="{short(y)}" width="{short(width)}" height="{short(height)}"'
+            f' fill="{self.colours[fill]}"{edge}/>'
+        )
+
+    def text(self, x: float, y: float, words: str, colour: str, anchor: str = "start", *, bold: bool = False) -> None:
+        anchored = "" if anchor == "start" else f' text-anchor="{anchor}"'
+        heavy = ' font-weight="bold"' if bold else ""
+        self.parts.append(
+            f'<text x="{short(x)}" y="{short(y)}" fill="{self.colours[colour]}"{anchored}{heavy}>{safe(words)}</text>'
+        )
+
+    def whole(self, tall: float, title: str, said: str) -> str:
+        """What was drawn, as one picture of WIDTH: `title` is its sentence, `said` the rest for who does not see it."""
+        described = f"<desc>{safe(said)}</desc>" if said else ""
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {short(tall)}" role="img"'
+            f' font-family="system-ui, sans-serif" font-size="12"><title>{safe(title)}</title>{described}'
+            f"{''.join(self.parts)}</svg>"
+        )
+
+
+class Frame(Drawing):
+    """A chart of rates being drawn: the title above, the plot, the note below."""
 
     def __init__(self, title: str, note: str, colours: dict[str, str], *, above: int = 0, said: Sequence[str] = ()):
-        self.title, self.note, self.colours = title, note, colours
+        super().__init__(colours)
+        self.title, self.note = title, note
         self.said = [note, *said]
         self.heading = textwrap.wrap(title, SENTENCE)
         self.top = 12 + labels.LINE * len(self.heading) + above
         self.bottom = self.top + HEIGHT
-        self.parts: list[str] = []
 
     def at(self, rate: float) -> float:
         return self.bottom - HEIGHT * rate
@@ -224,39 +284,6 @@ class Frame:
         for (text, _, kind), place in edge_places(lines, HEIGHT):
             self.text(LEFT + PLOT + 6, self.bottom - place + 4, text, COLOURS[kind])
 
-    def line(self, places: Sequence[tuple[float, float]], colour: str, *, width: float = 1, dash: str = "") -> None:
-        if not places:
-            return
-        dashed = f' stroke-dasharray="{dash}"' if dash else ""
-        points = " ".join(f"{short(x)},{short(y)}" for x, y in places)
-        self.parts.append(
-            f'<polyline fill="none" stroke="{self.colours[colour]}" stroke-width="{short(width)}"{dashed}'
-            f' points="{points}"/>'
-        )
-
-    def mark(self, x: float, y: float, shape: str, colour: str, said: str) -> None:
-        """A point that says itself when it is pointed at."""
-        ink = self.colours[colour]
-        drawn = {
-            "circle": f'<circle cx="{short(x)}" cy="{short(y)}" r="4" fill="{ink}"/>',
-            "hollow": f'<circle cx="{short(x)}" cy="{short(y)}" r="4" fill="{self.colours["card"]}" stroke="{ink}"/>',
-            "diamond": f'<path d="M{short(x)} {short(y - 6)}l6 6l-6 6l-6 -6z" fill="{ink}"/>',
-        }
-        self.parts.append(f"<g><title>{safe(said)}</title>{drawn[shape]}</g>")
-
-    def box(self, x: float, y: float, width: float, height: float, fill: str, around: str) -> None:
-        self.parts.append(
-            f'<rect x="{short(x)}" y="{short(y)}" width="{short(width)}" height="{short(height)}"'
-            f' fill="{self.colours[fill]}" stroke="{self.colours[around]}"/>'
-        )
-
-    def text(self, x: float, y: float, words: str, colour: str, anchor: str = "start", *, bold: bool = False) -> None:
-        anchored = "" if anchor == "start" else f' text-anchor="{anchor}"'
-        heavy = ' font-weight="bold"' if bold else ""
-        self.parts.append(
-            f'<text x="{short(x)}" y="{short(y)}" fill="{self.colours[colour]}"{anchored}{heavy}>{safe(words)}</text>'
-        )
-
     def svg(self, *, height: float = HEIGHT, room: int = 0) -> str:
         """The whole chart; `room`: what the axis takes below the plot, above the note."""
         for place, words in enumerate(self.heading):
@@ -266,13 +293,7 @@ class Frame:
         for place, words in enumerate(lines):
             self.text(0, note + 14 + place * labels.LINE, words, "faint")
         tall = note + (labels.LINE * len(lines) + 8 if lines else 4)
-        said = " ".join(part for part in self.said if part)
-        described = f"<desc>{safe(said)}</desc>" if said else ""
-        return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {short(tall)}" role="img"'
-            f' font-family="system-ui, sans-serif" font-size="12"><title>{safe(self.title)}</title>{described}'
-            f"{''.join(self.parts)}</svg>"
-        )
+        return self.whole(tall, self.title, " ".join(part for part in self.said if part))
 
 
 def short(number: float) -> str:

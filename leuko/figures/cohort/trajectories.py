@@ -1,0 +1,159 @@
+"""ANC by day on the drug: faint lines, the median and the middle half of all courses, the bands behind them."""
+
+import html
+
+import pandas
+
+from leuko.facts import read_rows
+from leuko.figures import labels
+from leuko.figures.cohort.frame import Ink, blank, day_marks, row_below
+from leuko.figures.counts import LOWEST_TOP, CountScale, band_roles, band_shape, edge_labels, edge_words, line_shape
+from leuko.figures.panels import rows
+from leuko.protocols.words import in_words
+
+MARGIN = {"l": 104, "r": 196, "t": 12, "b": 76}
+ABOVE = 1.5  # the axis reaches so many times the highest upper quartile; single counts may lie above it
+
+
+def sentence(quartiles: pandas.DataFrame, minimum: int) -> str:
+    """`The median ANC is lowest on day 91 on the drug: 2,450 cells/µL, half of the courses between 1,380 and 3,590.`"""
+    judged = quartiles[quartiles["courses"].ge(minimum)]
+    if judged.empty:
+        return f"On no day is the ANC of {minimum:,} courses known: too few for a median."
+    lowest = judged.loc[judged["median"].idxmin()]
+    lower, median, upper = (labels.number_in_words(lowest[name]) for name in ("lower", "median", "upper"))
+    said = f"The median ANC is lowest on day {lowest['day']:,.0f} on the drug: {median} cells/µL"
+    return f"{said}, half of the courses between {lower} and {upper}."
+
+
+def top(quartiles: pandas.DataFrame) -> float:
+    """The highest count that the figure shows."""
+    return max([LOWEST_TOP["anc"], *(ABOVE * quartiles["upper"])])
+
+
+def figure(
+    lines: pandas.DataFrame,
+    quartiles: pandas.DataFrame,
+    thresholds: pandas.DataFrame,
+    minimum: int,
+    theme: str = "light",
+) -> dict:
+    """The frames are those of `leuko.cohort.Cohort`; a day of fewer courses than the `minimum` has no median."""
+    ink = Ink(theme)
+    judged = quartiles[quartiles["courses"].ge(minimum)]
+    scale = CountScale.of([top(judged)], "anc", "linear")
+    last = int(lines["day"].max()) if len(lines) else 7
+    drawn = blank(sentence(quartiles, minimum), ink, scale.height, MARGIN)
+    layout = drawn["layout"]
+    marks = day_marks(last)
+    layout["xaxis"] |= {"range": [-0.01 * last, 1.01 * last], "tickvals": marks, "showgrid": False}
+    layout["xaxis"]["title"] |= {"text": "days on the drug", "standoff": 34}
+    layout["yaxis"] |= scale.axis()
+    layout["yaxis"]["title"] |= {"text": "ANC, cells/µL"}
+    layout["dragmode"] = False
+    bands, marked = read_rows("bands"), threshold_lines(thresholds)
+    layout["shapes"] = [band_shape(band, scale, ink) for band in bands]
+    layout["shapes"] += [line_shape(number, ink) for number in marked]
+    layout["annotations"] = edge_labels(edge_words(bands, marked, [], scale), scale, ink)
+    known = dict(zip(quartiles["day"], quartiles["courses"], strict=True))
+    layout["annotations"] += row_below("ANC known", {day: known.get(day, 0) for day in marks}, ink, 32)
+    drawn["data"] = [faint(lines, ink), *middle_half(judged, ink)]
+    return drawn
+
+
+def threshold_lines(thresholds: pandas.DataFrame) -> dict[float, list[str]]:
+    """Where the protocols of the cohort hold and resume, unless the bands show just that: number → its words.
+
+    Where the protocols do not agree, the words are what a number does and in how many of them.
+    """
+    anc = thresholds[thresholds["analyte"].eq("anc")]
+    protocols = anc["protocol"].nunique()
+    agree = len(anc.drop_duplicates(["role", "operator", "number"])) == anc["role"].nunique()
+    marked: dict[float, list[str]] = {}
+    for number, same in anc.groupby("number"):
+        asked = same[["role", "operator", "number"]].drop_duplicates()
+        is_shown = agree and band_roles().issuperset(asked.itertuples(index=False, name=None))
+        if is_shown and same["verified"].all():
+            continue
+        said = in_full(asked) if agree else in_short(same, protocols)
+        mark = "" if same["verified"].all() else "<br>(not verified)" if agree else "<br>(not all verified)"
+        marked[float(number)] = [said[0].upper() + said[1:] + mark]
+    return marked
+
+
+def in_full(asked: pandas.DataFrame) -> str:
+    """`hold below 500 and resume at least 500`."""
+    return " and ".join(
+        f"{row.role} {in_words(row.operator)} {labels.number_in_words(row.number)}" for row in asked.itertuples()
+    )
+
+
+def in_short(same: pandas.DataFrame, protocols: int) -> str:
+    """`1,000: hold or resume (16 of 20 protocols)`; `1,000: resume` where all of them do."""
+    number, those = labels.number_in_words(same["number"].iat[0]), same["protocol"].nunique()
+    roles = " or ".join(sorted(same["role"].unique()))
+    return f"{number}: {roles}" + (f"<br>({those} of {protocols} protocols)" if those < protocols else "")
+
+
+def faint(lines: pandas.DataFrame, ink: Ink) -> dict:
+    """All lines as one trace, each course followed by a gap; a point says who it is and opens him."""
+    days, counts, who = [], [], []
+    course = None
+    for row in rows(lines):
+        if course not in (None, row["course"]):
+            days.append(None)
+            counts.append(None)
+            who.append(None)
+        course = row["course"]
+        said = f"{row['comparator']}{labels.number_in_words(row['anc'])}"
+        days.append(row["day"])
+        counts.append(row["anc"])
+        who.append([html.escape(f"{row['patient_id']}, {row['drug']}"), row["patient_id"], html.escape(said)])
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": "courses",
+        "x": days,
+        "y": counts,
+        "connectgaps": False,
+        "line": {"color": ink.colour("faint_line"), "width": 1},
+        "marker": {"color": ink.colour("faint_line"), "size": 3, "line": {"width": 0}},
+        "customdata": who,
+        "hovertemplate": "<b>%{customdata[0]}</b><br>day %{x}: ANC %{customdata[2]} cells/µL<extra></extra>",
+    }
+
+
+def middle_half(quartiles: pandas.DataFrame, ink: Ink) -> list[dict]:
+    """The quartiles as a band and the median as a line."""
+    found = rows(quartiles)
+    edge = {"type": "scatter", "mode": "lines", "hoverinfo": "skip", "line": {"width": 0}}
+    edge |= {"x": [row["day"] for row in found]}
+    said = [
+        labels.hover(
+            f"Day {row['day']:,}: median {labels.number_in_words(row['median'])} cells/µL",
+            f"half between {labels.number_in_words(row['lower'])} and {labels.number_in_words(row['upper'])}",
+            f"{row['courses']:,} courses",
+        )
+        for row in found
+    ]
+    return [
+        edge | {"name": "upper quartile", "y": [row["upper"] for row in found]},
+        edge
+        | {
+            "name": "lower quartile",
+            "y": [row["lower"] for row in found],
+            "fill": "tonexty",
+            "fillcolor": ink.colour("middle_fill"),
+        },
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": "median",
+            "x": [row["day"] for row in found],
+            "y": [row["median"] for row in found],
+            "line": {"color": ink.colour("line"), "width": 3},
+            "marker": {"color": ink.colour("line"), "size": 5, "line": {"width": 0}},
+            "customdata": [[text, ""] for text in said],
+            "hovertemplate": "%{customdata[0]}<extra></extra>",
+        },
+    ]
