@@ -3,18 +3,24 @@
 Started by `streamlit run dashboard.py`; LEUKO_DB names the database.
 """
 
+import logging
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import streamlit as st
 from streamlit import Page
 from streamlit.delta_generator import DeltaGenerator
 
-from leuko.store import About, Store, StoreError
+from leuko.store import Store, StoreError
 from pages.common import address, shared
 
 # A local picture: a named icon would be fetched from outside.
 ICON = Path(__file__).parent / ".streamlit" / "icon.png"
+
+LOG = logging.getLogger(__name__)
+LOOK_EVERY = 3  # seconds between two looks for a new version
+UNREADABLE = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
 
 # The page begins at the top of the window, beside the menu, and the worklist takes its width.
 STYLE = """<style>
@@ -56,18 +62,43 @@ def draw_header(store: Store) -> None:
         "Supports clinical judgement and never replaces it.",
     ]
     st.markdown(f":small[{' · '.join(part for part in parts if part)}]")
+    if not shared.is_newest(store):
+        st.warning(
+            f"The newest data file cannot be read. This is load {about.number}, the one before it: load again, or make "
+            "this one the newest with `python -m leuko undo`.",
+            icon=":material/warning:",
+        )
 
 
-def draw_links(place: DeltaGenerator, pages: list[Page], about: About) -> None:
+def draw_links(place: DeltaGenerator, pages: list[Page], store: Store) -> None:
     """The way to each page, with the day and the filters; the navigation of Streamlit would drop them.
 
     At the end of the row, small: which load and which protocols are shown.
     """
+    about = store.about
     with place.container(horizontal=True, vertical_alignment="center"):
         for page in pages:
             st.page_link(page, query_params=address.whole())
         st.space("stretch")
-        st.caption(f"load {about.number} · protocols {about.protocols_version}", width="content")
+        loaded = f"load {about.number}, {shared.moment(store.loaded_at)}"
+        st.caption(f"{loaded} · protocols {about.protocols_version}", width="content")
+
+
+@st.fragment(run_every=LOOK_EVERY)
+def follow(path: str) -> None:
+    """Show the next version when a load has published it; what the reader chose stays."""
+    if path != shared.newest_path():
+        st.rerun()
+
+
+def draw_page(page: Page, store: Store) -> None:
+    """The page; where a part of the file cannot be read, the version before it in its place."""
+    try:
+        page.run()
+    except UNREADABLE:
+        LOG.exception("a part of %s cannot be read", store.path)
+        shared.unreadable().add(store.path)
+        st.rerun()
 
 
 def main() -> None:
@@ -75,21 +106,24 @@ def main() -> None:
     panel = st.Page("pages/panel.py", title="Panel", url_path="panel", default=True)
     patient = st.Page("pages/patient.py", title="Patient", url_path="patient")
     adherence = st.Page("pages/adherence.py", title="Adherence", url_path="adherence")
+    cohort = st.Page("pages/cohort.py", title="Cohort", url_path="cohort")
     protocols = st.Page("pages/protocols.py", title="Protocols", url_path="protocols")
     changes = st.Page("pages/changes_if.py", title="What changes if", url_path="changes_if")
     data = st.Page("pages/data.py", title="Data", url_path="data")
-    pages = [panel, patient, adherence, protocols, changes, data]
-    page = st.navigation(pages, position="hidden")
+    wall = st.Page("pages/wall.py", title="Large screen", url_path="wall")
+    pages = [panel, patient, adherence, cohort, protocols, changes, data]
+    page = st.navigation([*pages, wall], position="hidden")
     try:
         store = shared.open_store()
     except StoreError as error:
         st.error(f"{error}. `LEUKO_DB` names the database to show.")
         return
     links = st.empty()
-    draw_links(links, pages, store.about)
+    draw_links(links, pages, store)
     draw_header(store)
-    page.run()
-    draw_links(links, pages, store.about)  # again, with what the page has since written into its address
+    draw_page(page, store)
+    follow(store.path)
+    draw_links(links, pages, store)  # again, with what the page has since written into its address
 
 
 main()

@@ -8,13 +8,14 @@ import argparse
 import os
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import date
 from pathlib import Path
 
 import duckdb
 
-from leuko import alerts, publish, sources
+from leuko import accounts, alerts, publish, sources
+from leuko.accounts import Accounts
 from leuko.difference import compare
 from leuko.evaluation import COLUMNS, Result, last_day
 from leuko.inputs import FORMATS, NEEDED, Shape, of_files, of_folder
@@ -22,7 +23,7 @@ from leuko.inputs import KINDS as FILES
 from leuko.protocols import ProtocolError, described, load_protocols, write_tables
 from leuko.settings import SettingsError, default_settings, read_settings
 from leuko.sources import SourceError
-from leuko.store import About, Store, StoreError, open_published
+from leuko.store import About, Filters, Store, StoreError, open_published
 from leuko.watch import Watch
 
 
@@ -65,7 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
     watch.add_argument("folder", type=Path, metavar="DIR", help="a delivery is a folder in it, or a CSV file")
     watch.add_argument("--db", type=Path, required=True, metavar="FILE", help="the database that is published")
     add_shape(watch)
-    watch.add_argument("--every", type=float, default=10, metavar="SECONDS", help="between two looks (default: 10)")
+    watch.add_argument("--every", type=seconds, default=10, metavar="SECONDS", help="between two looks (default: 10)")
     watch.add_argument("--once", action="store_true", help="take what is there and stop, for a timer")
     watch.set_defaults(run=run_watch)
 
@@ -120,6 +121,7 @@ def add_files(parser: argparse.ArgumentParser) -> None:
 def add_shape(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, default="csv", help="shape of the files (default: csv)")
     parser.add_argument("--mapping", type=Path, metavar="FILE", help="how to read files of another shape")
+    parser.add_argument("--codes", type=Path, metavar="FILE", help="for fhir: the site's own codes of results")
     add_dose_unit(parser)
 
 
@@ -136,6 +138,16 @@ def day(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is not a day written as YYYY-MM-DD") from None
 
 
+def seconds(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return number
+
+
 def run_load(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
     files = named_files(chosen)
     if chosen.folder and any(files.values()):
@@ -145,17 +157,31 @@ def run_load(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> Non
         parser.error("give --from DIR, or --labs and --exposures (with --add, any of the files)")
     if not chosen.folder and (chosen.format != "csv" or chosen.mapping):
         parser.error("--format and --mapping need --from")
+    shape = shape_of(parser, chosen)
+    found = of_folder(chosen.folder, shape, adding=chosen.add) if chosen.folder else of_files(files, shape.dose_unit)
+    publishing = publish.add if chosen.add else publish.load
+
+    def read(con: duckdb.DuckDBPyConnection) -> None:
+        for note in found.read(con) or ():
+            print(note)
+
+    set_aside = publishing(chosen.db, read, files=found.files, as_of=chosen.as_of, origin=found.origin, say=progress)
+    report(Accounts(set_aside) if chosen.add else accounts_of(chosen.db))
+
+
+def shape_of(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> Shape:
     if chosen.format != "csv" and chosen.mapping:
         parser.error("--mapping says how to read files of no format: leave --format out")
-    found = of_folder(chosen.folder, shape_of(chosen), adding=chosen.add) if chosen.folder else of_files(
-        files, chosen.dose_unit
-    )
-    publishing = publish.add if chosen.add else publish.load
-    report(publishing(chosen.db, found.read, files=found.files, as_of=chosen.as_of, origin=found.origin, say=progress))
+    if chosen.format != "fhir" and chosen.codes:
+        parser.error("--codes names codes of FHIR results: other files name the analyte or its concept themselves")
+    return Shape(chosen.format, chosen.mapping, chosen.dose_unit, chosen.codes)
 
 
-def shape_of(chosen: argparse.Namespace) -> Shape:
-    return Shape(chosen.format, chosen.mapping, chosen.dose_unit)
+def accounts_of(db: Path) -> Accounts:
+    """What is told of a database: see `leuko.accounts`."""
+    con, _ = open_published(os.path.realpath(db), {})
+    with closing(con):
+        return accounts.read(con)
 
 
 def run_undo(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
@@ -163,15 +189,16 @@ def run_undo(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
     print(f"{chosen.db}: as load {number} left it", file=sys.stderr)
 
 
-def run_watch(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
+def run_watch(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
     """Look at a folder again and again, until stopped; with --once two looks, for a timer."""
-    watch = Watch(chosen.folder, chosen.db, shape_of(chosen), tell)
-    watch.look()
-    while True:
-        time.sleep(chosen.every)
+    watch = Watch(chosen.folder, chosen.db, shape_of(parser, chosen), tell)
+    with suppress(KeyboardInterrupt):  # that is how it is stopped
         watch.look()
-        if chosen.once:
-            return
+        while True:
+            time.sleep(chosen.every)
+            watch.look()
+            if chosen.once:
+                return
 
 
 def run_loads(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
@@ -183,12 +210,17 @@ def run_loads(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
         write_csv(sys.stdout, loads.assign(loaded_at=loads["loaded_at"].dt.strftime("%Y-%m-%d %H:%M:%S")))
 
 
-def run_changes(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
+def run_changes(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
     """Print as CSV which courses are of another status or dose since the last load, or since a day."""
     from leuko.workbook import write_csv
 
+    if chosen.as_of and not chosen.since:
+        parser.error("--as-of needs --since: what is new since the last load is known for the day of the database")
     with closing(Store(chosen.db)) as store:
-        write_csv(sys.stdout, store.view(as_of=chosen.as_of).changes(chosen.since))
+        view = store.view(as_of=chosen.as_of)
+        if chosen.since and chosen.since >= view.as_of:
+            parser.error(f"--since is a day before the one asked, {view.as_of}")
+        write_csv(sys.stdout, view.changes(Filters(), chosen.since))
 
 
 def run_evaluate(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
@@ -207,7 +239,8 @@ def run_evaluate(parser: argparse.ArgumentParser, chosen: argparse.Namespace) ->
     progress("Applying the rule")
     as_of = chosen.as_of or last_day(con)
     alerts.answer(con, as_of, settings, temporary=True)
-    report(write_answers(Result(con, as_of), chosen.out))
+    write_answers(Result(con, as_of), chosen.out)
+    report(accounts.read(con))
     if chosen.db:
         say_simulated(about, chosen.out)
 
@@ -268,13 +301,12 @@ def named_files(chosen: argparse.Namespace) -> dict[str, Path | None]:
     return {name: getattr(chosen, name) for name in FILES}
 
 
-def write_answers(result: Result, folder: Path) -> int:
-    """Write the tables as CSV (days YYYY-MM-DD, empty for none); gives the number of rows set aside."""
+def write_answers(result: Result, folder: Path) -> None:
+    """Write the tables as CSV (days YYYY-MM-DD, empty for none)."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in COLUMNS:
         answer = result.relation(name)
         answer.project(plain_numbers(answer)).write_csv(str(folder / f"{name}.csv"), header=True)
-    return len(result.rejected)
 
 
 def say_simulated(about: About, folder: Path) -> None:
@@ -306,10 +338,14 @@ def progress_share(share: float) -> None:
         print(f"\rApplying both sets of protocols … {share:.0%}", end="\n" if share == 1 else "", file=sys.stderr)
 
 
-def report(set_aside: int) -> None:
-    if set_aside:
-        rows = "1 row was" if set_aside == 1 else f"{set_aside:,} rows were"
-        print(f"{rows} set aside, each with its reason", file=sys.stderr)
+def report(found: Accounts) -> None:
+    """Say on standard error what was not used, each number that there is in a line."""
+    if found.set_aside:
+        tell(f"{found.set_aside_words}, each with its reason")
+    if found.in_part:
+        tell(f"{found.in_part_words}, the rest set aside with its reason")
+    if found.unmatched:
+        tell(found.unmatched_words)
 
 
 if __name__ == "__main__":

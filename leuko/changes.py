@@ -19,7 +19,9 @@ COLUMNS = (
     "patient_id", "drug", "protocol", "status_before", "status", "dose_before_mg", "dose_mg", "dose_unit", "since",
     "counts", "why",
 )  # fmt: skip
-VIEWS = ("worklist_before", "worklist_now", "known_before", "known_now")
+# Which version of a result is read: the same text as for the tables of counts.
+RESULTS_USED = (FOLDER.parent / "queries" / "results_used.sql").read_text(encoding="utf-8")
+VIEWS = ("worklist_before", "worklist_now", "results_before", "results_now")
 CHANGED = f"""
     SELECT changed.*, counts.counts
     FROM changed_statuses AS changed
@@ -31,14 +33,14 @@ CHANGED = f"""
 def write(con: duckdb.DuckDBPyConnection, as_of: date) -> None:
     """Write `changed_courses` of a load: what is another on `as_of` than in `before`, the version that it replaces."""
     before = con.execute("SELECT as_of FROM before.about").fetchall()[0][0]
-    prepare(con, "before.worklist", known("before.labs", before), known("labs", as_of))
+    compare(con, "before.worklist", known("before.labs", before), known("labs", as_of))
     con.execute(f"CREATE TABLE changed_courses AS {CHANGED}")
     drop(con)
 
 
 def write_nothing(con: duckdb.DuckDBPyConnection) -> None:
     """Write an empty `changed_courses`, where no version stood before."""
-    prepare(con, "worklist", "labs", "labs")
+    compare(con, "worklist", "labs", "labs")
     con.execute(f"CREATE TABLE changed_courses AS {CHANGED} LIMIT 0")
     drop(con)
 
@@ -48,12 +50,12 @@ def since(con: duckdb.DuckDBPyConnection, before: date, worklist: pandas.DataFra
     """A query for what is another in the worklist of `con`, of `as_of`, than in `worklist`, that of the day `before`.
 
     Columns: COLUMNS. A course that was not on the list on one of the days has no status there (None). `counts`: the
-    last three results that were not known before, of what its protocol reads, in cells/µL; None where there is none and
-    the day, a dose or an event changed it.
+    last three results that are read now and were not read before, or are withdrawn since, of what its protocol reads, in
+    cells/µL; None where there is none and the day, a dose or an event changed it.
     """
     con.register("earlier", worklist)
     try:
-        prepare(con, "earlier", known("labs", before), known("labs", as_of))
+        compare(con, "earlier", known("labs", before), known("labs", as_of))
         yield CHANGED
     finally:
         drop(con)
@@ -65,14 +67,21 @@ def known(labs: str, as_of: date) -> str:
     return f"(FROM {labs} WHERE greatest(collected_at, reported_at) < DATE '{as_of + timedelta(days=1)}')"
 
 
-def prepare(con: duckdb.DuckDBPyConnection, worklist_before: str, known_before: str, known_now: str) -> None:
+def compare(con: duckdb.DuckDBPyConnection, worklist_before: str, known_before: str, known_now: str) -> None:
+    """Write what CHANGED reads: the courses that changed, and the results that are read of their patients, on both sides."""
     con.execute(rules.WORDS[1])
-    for view, rows in zip(VIEWS, (worklist_before, "worklist", known_before, known_now), strict=True):
-        con.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS FROM {rows}")
+    con.execute(f"CREATE OR REPLACE TEMP VIEW worklist_before AS FROM {worklist_before}")
+    con.execute("CREATE OR REPLACE TEMP VIEW worklist_now AS FROM worklist")
     con.execute(f"CREATE OR REPLACE TEMP TABLE changed_statuses AS {STATUSES}")
+    for view, known_labs in (("results_before", known_before), ("results_now", known_now)):
+        con.execute(
+            f"""CREATE OR REPLACE TEMP VIEW {view} AS
+            WITH known_labs AS (FROM {known_labs} AS known SEMI JOIN changed_statuses USING (patient_id)),
+            results_used AS ({RESULTS_USED}) FROM results_used WHERE used"""
+        )
 
 
 def drop(con: duckdb.DuckDBPyConnection) -> None:
-    con.execute("DROP TABLE IF EXISTS temp.changed_statuses")
-    for view in VIEWS:
+    for view in reversed(VIEWS):
         con.execute(f"DROP VIEW IF EXISTS temp.{view}")
+    con.execute("DROP TABLE IF EXISTS temp.changed_statuses")

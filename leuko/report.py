@@ -1,12 +1,10 @@
 """The audit as one HTML file: complete in itself, without script, drawn to be printed on A4.
 
-Nothing in it is loaded from anywhere, so it opens without a network and can be kept. Its charts are inline SVG, its
-numbers those of `leuko.extract`. Every text from the data is escaped.
+It is made of `leuko.printed`; its numbers are those of `leuko.extract`. Every text from the data is escaped.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from importlib import import_module
-from typing import NamedTuple
 
 import pandas
 
@@ -21,46 +19,32 @@ from leuko.extract import (
 )
 from leuko.figures.findings import counted
 from leuko.figures.labels import day_in_words
-from leuko.figures.palette import PALETTE
 from leuko.figures.panels import rows
 from leuko.figures.svg import bars_svg, funnel_svg, run_svg, safe
 from leuko.measures import MEASURES, Measure
+from leuko.printed import COLOURS, Column, Ready, document, facts, joined, remark, source_html, table
 
 MOST_LISTED = 2000  # deviations in the report; the CSV file has all
 MOST_GROUPS = 30  # sites, clinicians or drugs in a table; the CSV file has all
 MOST_REASONS = 12
-NONE = "–"
-ONLY_STYLE = "default-src 'none'; style-src 'unsafe-inline'"  # what a browser may run or load: its own style alone
-COLOURS = PALETTE["light"]
 GET_PDF = "report.pdf: no WeasyPrint: `pip install 'weasyprint>=70'` (it needs Pango); or print report.html"
 STYLE = f"""
-:root {{ color-scheme: light; }}
-* {{ box-sizing: border-box; }}
-body {{ margin: 0 auto; max-width: 60rem; padding: 1.5rem; background: #fff; color: {COLOURS["text"]};
-  font: 15px/1.45 system-ui, "DejaVu Sans", sans-serif; overflow-wrap: break-word; }}
-h1, h2, h3 {{ line-height: 1.2; break-after: avoid; }}
+body {{ max-width: 60rem; padding: 1.5rem; font: 15px/1.45 system-ui, "DejaVu Sans", sans-serif; }}
 h1 {{ margin: 0 0 .3rem; font-size: 1.7rem; }}
 h2 {{ margin: 2.2rem 0 .5rem; font-size: 1.3rem; border-bottom: 2px solid {COLOURS["grid"]}; padding-bottom: .2rem; }}
 h3 {{ margin: 1.3rem 0 .4rem; font-size: 1rem; }}
 p {{ margin: .4rem 0; }}
-a {{ color: {COLOURS["line"]}; }}
-svg {{ display: block; width: 100%; height: auto; }}
 figure {{ margin: .6rem 0; break-inside: avoid; }}
 dl {{ display: grid; grid-template-columns: 9rem 1fr; gap: .2rem .8rem; margin: .6rem 0; }}
 dt {{ color: {COLOURS["faint"]}; }}
 dd {{ margin: 0; }}
-table {{ width: 100%; border-collapse: collapse; font-size: .8rem; margin: .4rem 0 .8rem; }}
-th, td {{ padding: .22rem .5rem .22rem 0; text-align: left; vertical-align: top;
-  border-bottom: 1px solid {COLOURS["grid"]}; }}
+table {{ font-size: .8rem; margin: .4rem 0 .8rem; }}
+th, td {{ padding: .22rem .5rem .22rem 0; }}
 td {{ overflow-wrap: anywhere; }}
 .table {{ overflow-x: auto; }}
-th {{ color: {COLOURS["faint"]}; font-weight: 600; }}
 thead {{ display: table-header-group; }}
 tr {{ break-inside: avoid; }}
-td.number, td.short {{ white-space: nowrap; font-variant-numeric: tabular-nums; }}
 th:first-child {{ min-width: 6.5rem; }}
-.number {{ text-align: right; }}
-.number + .short {{ padding-left: .8rem; }}
 .notice {{ border: 2px solid {COLOURS["act"]}; padding: .5rem .8rem; margin: .8rem 0; }}
 .rate {{ font-size: 1.15rem; }}
 .few, .small {{ color: {COLOURS["faint"]}; }}
@@ -86,19 +70,6 @@ th:first-child {{ min-width: 6.5rem; }}
 """
 
 
-class Column(NamedTuple):
-    """A column of a table: its head, and how it is set: `number` to the right, `short` on one line, or as text."""
-
-    head: str
-    kind: str = ""
-
-
-class Ready(str):
-    """Text that is HTML already."""
-
-    __slots__ = ()
-
-
 class PdfError(ValueError):
     """A PDF cannot be made here; the message is one line for the user."""
 
@@ -113,13 +84,7 @@ def report_html(found: Extract) -> str:
     style = STYLE.replace("RUNNING", f"Adherence audit, {simulated}as known on {day}")
     body = [head(found), overview(found), *(section(found, each) for each in MEASURES.values())]
     body += [settings(found), protocols(found), deviations(found)]
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{ONLY_STYLE}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Adherence audit, {safe(day)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
-        f"{''.join(body)}</body>\n</html>\n"
-    )
+    return document(f"Adherence audit, {day}", style, "".join(body))
 
 
 def report_pdf(html: str) -> bytes:
@@ -301,16 +266,6 @@ def protocols(found: Extract) -> str:
     return f"<section><h2>Protocols</h2><p>{said}</p>{table('Protocols', columns, body)}</section>"
 
 
-def source_html(source: Mapping[str, object]) -> str:
-    """A text by its title, as a link where it has an address on the web."""
-    title, url = safe(str(source["title"])), str(source["url"] or "")
-    if url.startswith(("http://", "https://")):
-        title = f'<a href="{safe(url)}" rel="noreferrer">{title}</a>'
-    said = [source["section"], source["revised"] and f"revised {source['revised']}"]
-    said += [] if source["verified"] else ["wording not seen"]
-    return ", ".join([title, *(safe(str(part)) for part in said if part)])
-
-
 def deviations(found: Extract) -> str:
     """Every event that was not met, excluded or cannot be told, up to MOST_LISTED."""
     listed = rows(found.listed(MOST_LISTED))
@@ -341,44 +296,3 @@ def deviation(row: Mapping[str, object]) -> list[object]:
         row["due_on"],
         row["happened_on"],
     ]
-
-
-# ---------------------------------------------------------------- HTML
-
-
-def joined(*parts: object) -> str:
-    return ", ".join(str(part) for part in parts if part is not None)
-
-
-def facts(said: Mapping[str, str]) -> str:
-    return f"<dl>{''.join(f'<dt>{safe(name)}</dt><dd>{safe(words)}</dd>' for name, words in said.items())}</dl>"
-
-
-def remark(words: str) -> str:
-    return f'<p class="small">{safe(words)}</p>' if words else ""
-
-
-def table(name: str, columns: Sequence[Column], body: Iterable[Sequence[object]]) -> str:
-    """A table that a screen reader can name; None is a dash, days are YYYY-MM-DD."""
-    heads = "".join(f'<th scope="col"{kind(column)}>{safe(column.head)}</th>' for column in columns)
-    lines = (
-        "".join(f"<td{kind(column)}>{cell(value)}</td>" for column, value in zip(columns, row, strict=True))
-        for row in body
-    )
-    inner = "".join(f"<tr>{line}</tr>" for line in lines)
-    head = f"<thead><tr>{heads}</tr></thead>"
-    return f'<div class="table"><table aria-label="{safe(name)}">{head}<tbody>{inner}</tbody></table></div>'
-
-
-def kind(column: Column) -> str:
-    return f' class="{column.kind}"' if column.kind else ""
-
-
-def cell(value: object) -> str:
-    if value is None or value == "":
-        return NONE
-    if isinstance(value, Ready):
-        return value
-    if isinstance(value, int):
-        return f"{value:,}"
-    return safe(f"{value:%Y-%m-%d}" if isinstance(value, pandas.Timestamp) else str(value))

@@ -16,7 +16,8 @@ from pathlib import Path
 import duckdb
 import pandas
 
-from leuko import alerts, audit, changes, checks, measures, rules
+from leuko import accounts, alerts, audit, changes, checks, cohort, measures, rules
+from leuko.accounts import Accounts
 from leuko.difference import Difference, compare
 from leuko.protocols import Protocol
 from leuko.settings import Setting, SettingsError, read_settings
@@ -93,18 +94,27 @@ class About:
 
 
 @dataclass(frozen=True)
-class Data:
+class Aside:
+    """What a load did not use, of the whole file.
+
+    `accounts` has the numbers, `reasons` (file, kind, reason, rows) one reason a row of which anything was set aside,
+    `unmatched` (reason, rows) the exposures that were loaded and that no protocol fits.
+    """
+
+    accounts: Accounts
+    reasons: pandas.DataFrame
+    unmatched: pandas.DataFrame
+
+
+@dataclass(frozen=True)
+class Data(Aside):
     """What a load read and what the checks found in it.
 
-    `files` (file, kind, rows_read, loaded, set_aside), `reasons` (file, kind, reason, rows: one reason a row that was
-    set aside), `unmatched` (reason, rows: exposures that were loaded and that no protocol fits) and `notes` (file,
-    note: what the reader says of a file) are those of the whole file. `checks` is the frame of `leuko.checks.run`, of
-    the sites that may be seen.
+    `files` (file, kind, rows_read, loaded, set_aside) and `notes` (file, note: what the reader says of a file) are those
+    of the whole file. `checks` is the frame of `leuko.checks.run`, of the sites that may be seen.
     """
 
     files: pandas.DataFrame
-    reasons: pandas.DataFrame
-    unmatched: pandas.DataFrame
     notes: pandas.DataFrame
     checks: pandas.DataFrame
 
@@ -211,11 +221,11 @@ class Store:
             yield cursor
 
     def loads(self) -> pandas.DataFrame:
-        """Every load up to this version, the last first: `number`, `kind` (load, add, undo), `loaded_at` (UTC), `as_of`.
+        """Every load up to this version, the last first: `number`, `kind` (load, add, undo), `loaded_at` (UTC).
 
-        Then `patients` touched (missing: all), `files` in words, their `bytes`, `rows_read`, `loaded`, `set_aside` and
-        `already_there` (missing where a later whole load took its place), `held` (whether this version has its rows),
-        `protocols_version` and `settings` (JSON).
+        Then `as_of`, `patients` touched (missing: all), `files` in words, their `bytes`, `rows_read`, `loaded`,
+        `set_aside` and `already_there` (missing where a later whole load took its place), `held` (whether this version
+        has its rows), `protocols_version` and `settings` (JSON).
         """
         with self.cursor() as cursor:
             return cursor.execute(QUERIES["loads"]).df()
@@ -268,22 +278,26 @@ class View:
         recent_anc = self._recent_anc(listed["patient_id"].unique().tolist())
         return listed.merge(recent_anc, on="patient_id", how="left")
 
-    def changes(self, since: date | None = None) -> pandas.DataFrame:
-        """Courses of another status or dose than on the day `since`, or (None) than before the last load; with names.
+    def changes(self, filters: Filters, since: date | None = None) -> pandas.DataFrame:
+        """Courses of another status or dose than on the day `since`, or (None) than before the last load.
 
-        See `leuko.changes.since` for the columns, beside `name`, and the words of both statuses. The most urgent first.
+        Of the patients that the filters leave, whatever status is chosen, the most urgent first; see
+        `leuko.changes.since` for what a row says.
         """
         if since is None:
             with self.store.cursor() as cursor:
-                return self._named_changes(cursor, "SELECT * FROM changed_courses")
+                return self._changed(cursor, "FROM changed_courses", filters)
         with self.store.day(since) as cursor:
             before = cursor.execute("SELECT patient_id, drug, protocol, status, dose_mg, dose_unit FROM worklist").df()
         with self.store.day(self.as_of) as cursor, changes.since(cursor, since, before, self.as_of) as query:
-            return self._named_changes(cursor, query)
+            return self._changed(cursor, query, filters)
 
-    def _named_changes(self, cursor: duckdb.DuckDBPyConnection, query: str) -> pandas.DataFrame:
+    def _changed(self, cursor: duckdb.DuckDBPyConnection, query: str, filters: Filters) -> pandas.DataFrame:
+        known = {**Filters(**{**vars(filters), "status": None}).parameters(), "sites": sites_parameter(self.sites)}
         return cursor.execute(
-            f"WITH changed AS ({query}) {QUERIES['changes']}", {"sites": sites_parameter(self.sites)}
+            f"""WITH changed AS ({query}), listed AS ({QUERIES['changes']}), kept AS ({QUERIES['kept']})
+            SELECT * EXCLUDE (urgency) FROM kept ORDER BY urgency NULLS LAST, patient_id, drug, protocol""",
+            known,
         ).df()
 
     def alerts(self, filters: Filters) -> pandas.DataFrame:
@@ -297,21 +311,24 @@ class View:
             Filters(**{**vars(filters), "status": None}),
         )
 
-    def rejected(self) -> pandas.DataFrame:
-        """How many rows were set aside, by kind and reason."""
-        return self._rejected(
-            """SELECT kind, reason, count(*) AS rows FROM visible
-            GROUP BY ALL ORDER BY rows DESC, kind, reason"""
-        )
+    def aside(self) -> Aside:
+        """What the load did not use: rows set aside and why, and exposures that no protocol fits."""
+        with self.store.cursor() as cursor:
+            return Aside(
+                accounts=accounts.read(cursor),
+                reasons=cursor.execute(QUERIES["set_aside"]).df(),
+                unmatched=cursor.execute(
+                    "SELECT reason, count(*) AS rows FROM unmatched GROUP BY reason ORDER BY rows DESC, reason"
+                ).df(),
+            )
 
     def rejected_rows(self, patient: str | None = None, limit: int = MOST_ROWS) -> pandas.DataFrame:
         """The rows that were set aside, of all or of one patient, as they came: at most 1,000 of them."""
-        return self._rejected(
-            f"""SELECT kind, source, reason, patient_id, raw_record FROM visible
-            WHERE $patient IS NULL OR patient_id = $patient
-            ORDER BY kind, source LIMIT {min(limit, MOST_ROWS):d}""",
-            {"patient": patient},
-        )
+        return self._rejected("NOT unmatched AND ($patient IS NULL OR patient_id = $patient)", limit, patient=patient)
+
+    def unmatched_rows(self, limit: int = MOST_ROWS) -> pandas.DataFrame:
+        """The exposures that were loaded and that no protocol fits, each with its reason: at most 1,000 of them."""
+        return self._rejected("unmatched", limit)
 
     def reported_later(self) -> int:
         """Results collected by the day of this view but reported after it, which it does not read."""
@@ -355,6 +372,16 @@ class View:
         """How a measure moves with its grace period: see `leuko.audit.sensitivity`."""
         with self.store.audited(self.as_of) as cursor:
             return audit.sensitivity(cursor, settings, scope, self.sites, measure, graces)
+
+    def cohort(self, scope: cohort.Scope = cohort.EVERYTHING, weeks: int | None = None) -> cohort.Cohort:
+        """The chosen courses side by side: see `leuko.cohort.read`."""
+        with self.store.day(self.as_of) as cursor:
+            return cohort.read(cursor, self.as_of, scope, self.sites, weeks)
+
+    def cohort_choices(self) -> dict[str, list[str]]:
+        """What a cohort can be chosen by: see `leuko.cohort.choices`."""
+        with self.store.day(self.as_of) as cursor:
+            return cohort.choices(cursor, self.as_of, self.sites)
 
     def patient(self, patient_id: str) -> Patient | None:
         """Everything known of a patient, or None where there is none at the sites that may be seen."""
@@ -474,15 +501,10 @@ class View:
     def data(self) -> Data:
         """What was read, set aside and checked when the file was loaded, whatever the day of this view."""
         with self.store.cursor() as cursor:
-            noted = cursor.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'load_notes'").fetchall()
-            notes = "FROM load_notes ORDER BY ALL" if noted else "SELECT '' AS file, '' AS note LIMIT 0"
             return Data(
+                **vars(self.aside()),
                 files=cursor.execute("FROM load_report ORDER BY kind, file").df(),
-                reasons=cursor.execute(QUERIES["set_aside"]).df(),
-                unmatched=cursor.execute(
-                    "SELECT reason, count(*) AS rows FROM unmatched GROUP BY reason ORDER BY rows DESC, reason"
-                ).df(),
-                notes=cursor.execute(notes).df(),
+                notes=cursor.execute("FROM load_notes ORDER BY ALL").df(),
                 checks=self._checks(cursor),
             )
 
@@ -515,12 +537,7 @@ class View:
 
     def set_aside(self, reason: str, limit: int = MOST_ROWS) -> pandas.DataFrame:
         """The rows that were set aside for a reason of `Data.reasons` or `Data.unmatched`: at most 1,000 of them."""
-        return self._rejected(
-            f"""SELECT kind, source, reason, patient_id, raw_record FROM visible
-            WHERE reason = $reason OR starts_with(reason, $reason || ' of ')
-            ORDER BY kind, source LIMIT {min(limit, MOST_ROWS):d}""",
-            {"reason": reason},
-        )
+        return self._rejected("counted_as = $reason", limit, reason=reason)
 
     def known(self, patients: Sequence[str]) -> set[str]:
         """Which of these patients stand in the file, at the sites that may be seen."""
@@ -561,11 +578,13 @@ class View:
                 {"sites": sites_parameter(self.sites), **filters.parameters()},
             ).df()
 
-    def _rejected(self, query: str, parameters: dict | None = None) -> pandas.DataFrame:
+    def _rejected(self, condition: str, limit: int, **asked: str | None) -> pandas.DataFrame:
         with self.store.day(self.as_of) as cursor:
             return cursor.execute(
-                f"WITH visible AS ({QUERIES['rejected']}) {query}",
-                {"sites": sites_parameter(self.sites), **(parameters or {})},
+                f"""WITH visible AS ({QUERIES['rejected']})
+                SELECT kind, source, reason, patient_id, raw_record FROM visible
+                WHERE {condition} ORDER BY kind, source LIMIT {min(limit, MOST_ROWS):d}""",
+                {"sites": sites_parameter(self.sites), **asked},
             ).df()
 
 

@@ -23,9 +23,9 @@ from pages.common.cards import draw_cards
 from pages.common.files import FILES
 from pages.common.markup import table
 from pages.common.measure import SHOWN, UNRECORDED, Asked, read_audit, value_of, whole_numbers
+from pages.common.period import PERIOD, draw_period, is_day
 
 CHOSEN = {"site": "Site", "clinician": "Clinician", "drug": "Drug", "diagnosis": "Diagnosis"}
-PERIOD = {"start": "From", "end": "To"}
 # On a narrow screen two filters stand beside each other, and the table of the settings is moved sideways.
 STYLE = """<style>
 .st-key-filters > div { flex: 1 1 9rem; min-width: 0; }
@@ -59,40 +59,13 @@ def draw_filters(store: Store, offered: dict[str, dict[str, str]]) -> tuple[date
     """The period, whose events, and the day, each in the address under its own name."""
     st.html(STYLE)
     with st.container(horizontal=True, key="filters", gap="small"):
-        period = {name: draw_end_of_period(name, store.about) for name in PERIOD}
+        what = "Events count on the day they were due, or else happened."
+        period = draw_period(store.about, what, beyond=A_YEAR, on_change=to_first_page)
         chosen = {
             name: shared.choice_picker(name, label, offered[name], to_first_page) for name, label in CHOSEN.items()
         }
         as_of = shared.day_picker(store)
     return as_of, Scope(**chosen, **period)
-
-
-def draw_end_of_period(name: str, about: About) -> date | None:
-    first, last = shared.span(about)
-    address.take(name, lambda said: next((date.fromisoformat(day) for day in said if is_day(day, about)), None))
-    if st.session_state[name]:  # a month of the audit may begin before the data
-        st.session_state[name] = min(max(st.session_state[name], first), last + A_YEAR)
-    chosen = st.date_input(
-        PERIOD[name],
-        value=None,
-        min_value=first,
-        max_value=last + A_YEAR,
-        format="YYYY-MM-DD",
-        key=name,
-        on_change=to_first_page,
-        help="Events count on the day they were due, or else happened. Both days are within the period.",
-    )
-    address.put(name, [chosen.isoformat()] if chosen else [])
-    return chosen
-
-
-def is_day(text: str, about: About) -> bool:
-    """Whether an event can be counted on this day, written YYYY-MM-DD: up to a year after the data."""
-    first, last = shared.span(about)
-    try:
-        return first <= date.fromisoformat(text) <= last + A_YEAR
-    except ValueError:
-        return False
 
 
 def to_first_page() -> None:
@@ -128,7 +101,9 @@ def unknown_in_address(offered: dict[str, dict[str, str]], settings: dict[str, S
     known |= {"measure": set(MEASURES), "ending": set(ENDINGS), "show": set(SHOWN)}
     labels = {**CHOSEN, "measure": "Measure", "ending": "Ending", "show": "Show"}
     words = [f"{labels[name]} “{value}”" for name in known for value in asked.get(name, []) if value not in known[name]]
-    words += [f"{PERIOD[name]} “{day}”" for name in PERIOD for day in asked.get(name, []) if not is_day(day, about)]
+    words += [
+        f"{PERIOD[name]} “{day}”" for name in PERIOD for day in asked.get(name, []) if not is_day(day, about, A_YEAR)
+    ]
     words += [f"As of “{day}”" for day in asked.get("as_of", []) if not shared.is_day_of(day, about)]
     for name, setting in settings.items():
         for said in asked.get(name, []):

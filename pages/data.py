@@ -1,7 +1,7 @@
 """The data: what the load read, what it set aside and why, what the checks found, and a file tried before it is loaded.
 
 What its reader can say after three seconds: "Loaded on 22 November 2026 at 18:31 UTC: 67,676 of 67,884 rows used, 208
-set aside; 3 of 12 checks failed."
+set aside; 3 of 13 checks failed."
 """
 
 import pandas as pd
@@ -9,6 +9,7 @@ import streamlit as st
 
 from leuko.store import MOST_ROWS, Data, Store
 from pages.common import address, shared
+from pages.common.loads import draw_loads
 from pages.common.markup import safe, table
 from pages.common.tried import draw_trying
 
@@ -21,7 +22,8 @@ RESULTS = {
     "not applicable": ("–", "not applicable", "wait"),
 }
 SEVERITIES = {"dangerous": ("■", "danger"), "doubtful": ("◆", "act"), "note": ("◐", "wait")}
-REASONS = 6  # of one file that are named beside it
+THERE = "There already"  # a column only where a load brought rows that were there
+ROWS = ("rows_read", "loaded", "set_aside", "already_there")
 LONG = 95  # characters that fit into the column of what was found
 LOW, HIGH = 36, 66  # pixels of a row: Streamlit wraps text only in rows of more than 64
 TABLE_HEIGHT = 420
@@ -60,15 +62,16 @@ def read_set_aside(path: str, sites: Sites, reason: str) -> pd.DataFrame:
 
 
 def first_sentence(store: Store, found: Data) -> str:
-    rows, loaded, set_aside = (int(found.files[name].sum()) for name in ("rows_read", "loaded", "set_aside"))
+    rows, loaded, set_aside, there = (int(found.files[name].sum()) for name in ROWS)
+    again = f", {there:,} there already" if there else ""
     return (
-        f"Loaded on {shared.day(store.loaded_at)} at {store.loaded_at:%H:%M} UTC: {loaded:,} of "
-        f"{shared.counted(rows, 'row')} used, {set_aside:,} set aside; {checks_in_words(found.checks)}."
+        f"Loaded on {shared.moment(store.loaded_at)}: {loaded:,} of {shared.counted(rows, 'row')} used, "
+        f"{set_aside:,} set aside{again}; {checks_in_words(found.checks)}."
     )
 
 
 def checks_in_words(checks: pd.DataFrame) -> str:
-    """`3 of 12 checks failed`, with those that are dangerous and those that could not run."""
+    """`3 of 13 checks failed`, with those that are dangerous and those that could not run."""
     failed = checks["result"].eq("failed")
     dangerous = int((failed & checks["severity"].eq("dangerous")).sum())
     broken = int(checks["result"].eq("error").sum())
@@ -83,19 +86,23 @@ def checks_in_words(checks: pd.DataFrame) -> str:
 def draw_files(found: Data) -> None:
     """Every file with its rows read, loaded and set aside; that they add up is shown, and said where they do not."""
     st.markdown("##### What was read")
+    total = {name: int(found.files[name].sum()) for name in ROWS}
     rows = [file_row(file, why(found.reasons, file)) for file in found.files.to_dict("records")]
-    total = {name: int(found.files[name].sum()) for name in ("rows_read", "loaded", "set_aside")}
     if len(rows) > 1:
         rows.append(file_row({"file": "All files", "kind": "", **total}, ""))
-    st.html(table(rows, numbers=("Rows read", "Loaded", "Set aside")))
-    apart = found.files[found.files["loaded"] + found.files["set_aside"] != found.files["rows_read"]]
+    if not total["already_there"]:
+        rows = [{name: cell for name, cell in row.items() if name != THERE} for row in rows]
+    st.html(table(rows, numbers=("Rows read", "Loaded", "Set aside", THERE)))
+    accounted = found.files["loaded"] + found.files["set_aside"] + found.files["already_there"]
+    apart = found.files[accounted != found.files["rows_read"]]
     if len(apart):
         names = shared.plain(", ".join(apart["file"]))
         st.warning(f"In {names} the rows loaded and set aside are not the rows read. That is a defect of the reader.")
     else:
         st.caption(
-            f"{total['loaded']:,} loaded + {total['set_aside']:,} set aside = {total['rows_read']:,} read, "
-            "and so in every file."
+            f"{total['loaded']:,} loaded + {total['set_aside']:,} set aside"
+            + (f" + {total['already_there']:,} there already" if total["already_there"] else "")
+            + f" = {total['rows_read']:,} read, and so in every file."
         )
     for note in found.notes.to_dict("records"):
         st.caption(f"{shared.plain(note['file'])}: {shared.plain(note['note'])}")
@@ -107,6 +114,7 @@ def file_row(file: dict, reasons: str) -> dict:
         "Rows read": f"{file['rows_read']:,}",
         "Loaded": f"{file['loaded']:,}",
         "Set aside": f"{file['set_aside']:,}",
+        THERE: f"{file['already_there']:,}",
         "Why": reasons,
         "Holds": file["kind"],
     }
@@ -115,26 +123,17 @@ def file_row(file: dict, reasons: str) -> dict:
 def why(reasons: pd.DataFrame, file: dict) -> str:
     """`not a number 181, negative 2`: the reasons of one file, the most frequent first."""
     own = reasons[reasons["file"].eq(file["file"])]
-    words = listed(own)
+    words = shared.listed(own)
     partly = int(own["rows"].sum()) - file["set_aside"]
     return words + (f"; of these {partly:,} loaded in part" if partly > 0 else "")
 
 
-def listed(reasons: pd.DataFrame) -> str:
-    named = [f"{row.reason} {row.rows:,}" for row in reasons.head(REASONS).itertuples()]
-    more = len(reasons) - REASONS
-    return ", ".join(named) + (f" and {shared.counted(more, 'other reason')}" if more > 0 else "")
-
-
 def draw_set_aside(path: str, sites: Sites, found: Data) -> None:
-    """The rows behind a reason, as they came; also the doses that were loaded and that no protocol fits."""
+    """The numbers in words, and the rows behind a reason, as they came."""
+    if len(found.reasons):
+        st.caption(f"{shared.set_aside_sentence(found)}.")
     if len(found.unmatched):
-        rows = int(found.unmatched["rows"].sum())
-        verbs = ("fits", "is") if rows == 1 else ("fit", "are")
-        st.caption(
-            f"{shared.counted(rows, 'loaded exposure')} {verbs[0]} no protocol and {verbs[1]} judged by none: "
-            f"{shared.plain(listed(found.unmatched))}."
-        )
+        st.caption(f"{shared.unmatched_sentence(found)}.")
     counted = pd.concat([found.reasons, found.unmatched]).groupby("reason", sort=False)["rows"].sum()
     if counted.empty:
         return
@@ -281,6 +280,7 @@ def main() -> None:
     draw_files(found)
     draw_set_aside(*source, found)
     draw_checks(*source, found.checks)
+    draw_loads(store.path)
     draw_trying(*source)
 
 

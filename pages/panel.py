@@ -11,9 +11,11 @@ import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 
-from leuko.store import About, Filters
+from leuko.store import MOST_ROWS, About, Aside, Filters
 from pages.common import address, shared
 from pages.common.alerts import draw_alerts_of_panel
+from pages.common.needs import first_sentence, needs
+from pages.common.news import MARK, draw_news
 
 PER_PAGE = 50
 ROW_HEIGHT = 66  # pixels: Streamlit wraps text only in rows of more than 64
@@ -83,32 +85,33 @@ def read_without_each(path: str, sites: Sites, as_of: date, filters: Filters) ->
 
 
 @st.cache_data(show_spinner=False, max_entries=20)
-def read_set_aside(path: str, sites: Sites) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """How many input rows were set aside for which reason, and the rows themselves."""
+def read_set_aside(path: str, sites: Sites) -> tuple[Aside, pd.DataFrame, pd.DataFrame]:
+    """What the load did not use in numbers, the rows set aside, and the exposures that no protocol fits."""
     view = shared.store_at(path).view(sites)
-    return view.rejected(), view.rejected_rows()
+    return view.aside(), view.rejected_rows(), view.unmatched_rows()
 
 
-def needs(statuses: pd.DataFrame) -> dict[str, tuple[str, ...]]:
-    """The statuses that each part of the first sentence counts."""
-    of_tone = statuses.groupby("tone")["status"].apply(tuple)
-    return {
-        "hold": ("hold",),
-        "stop": tuple(status for status in of_tone["danger"] if status != "hold"),
-        "reduction": ("reduce",),
-        "decision": tuple(status for status in of_tone["act"] if status != "reduce"),
-        "unknown": of_tone["unknown"],
-    }
+def first_in_line(alerts: pd.DataFrame, worklist: pd.DataFrame) -> tuple[str, str] | None:
+    """Who is first and why, in words, and the patient's id; a dangerous alert stands before the worklist."""
+    dangers = alerts[alerts["tone"].eq("danger")]
+    waiting = worklist[worklist["tone"].ne("calm")]
+    rows = dangers if len(dangers) else waiting
+    if rows.empty:
+        return None
+    row = rows.iloc[0]
+    who = shared.plain(shared.both(rows["name"], rows["patient_id"]).iloc[0])
+    since = "" if shared.is_missing(row["since"]) else f" since {shared.day(row['since'])}"
+    return f"First: **{who}**, {row['word'][0].lower()}{row['word'][1:]}{since}.", row["patient_id"]
 
 
-def first_sentence(patients: dict[str, int]) -> str:
-    """What is to be done, in patients; one with two courses may stand under two needs."""
-    holds = patients["hold"]
-    parts = [f"{shared.counted(holds, 'patient')} {'needs' if holds == 1 else 'need'} a hold"]
-    parts += [f"{patients['stop']:,} the drug stopped"] if patients["stop"] else []
-    parts += [f"{patients['reduction']:,} a dose reduction"]
-    parts += [f"{patients['decision']:,} another decision"] if patients["decision"] else []
-    return f"{', '.join(parts)}; {patients['unknown']:,} cannot be told."
+def draw_first_in_line(alerts: pd.DataFrame, worklist: pd.DataFrame) -> None:
+    found = first_in_line(alerts, worklist)
+    if found:
+        words, patient = found
+        with st.container(horizontal=True, vertical_alignment="center", key="first"):
+            st.markdown(words, width="content")
+            if st.button("Open", key="open_first"):
+                shared.open_patient(patient)
 
 
 def shown_sentence(counts: dict, page: int) -> str:
@@ -121,12 +124,12 @@ def shown_sentence(counts: dict, page: int) -> str:
     return f"Showing {first:,}–{last:,} of {courses} in {patients}{of_all}, most urgent first"
 
 
-def as_table(worklist: pd.DataFrame, as_of: date) -> pd.DataFrame:
+def as_table(worklist: pd.DataFrame, as_of: date, new: pd.Series) -> pd.DataFrame:
     """The worklist as on the screen; nothing else is in it, since a hidden column can be shown again."""
     waited = pd.Timestamp(as_of) - pd.to_datetime(worklist["since"])
     return pd.DataFrame(
         {
-            "Status": worklist["icon"] + " " + worklist["word"],
+            "Status": worklist["icon"] + " " + worklist["word"] + new.map({True: f" · {MARK}", False: ""}),
             "Patient": shared.both(worklist["name"], worklist["patient_id"]),
             "What to do": [shared.cut_short(words, TO_DO_LENGTH) for words in worklist["to_do"]],
             "Since": worklist["since"].map(shared.day),
@@ -268,16 +271,24 @@ def draw_pages(counts: dict) -> int:
     address.put("page", [] if page == 1 else [str(page)])
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(shown_sentence(counts, page), width="content")
+        st.page_link("pages/wall.py", label="Large screen", query_params=address.whole())
         if pages > 1:
             st.button("Previous", disabled=page == 1, on_click=to_page, args=(page - 1,))
             st.button("Next", disabled=page == pages, on_click=to_page, args=(page + 1,))
     return page
 
 
-def draw_worklist(worklist: pd.DataFrame, as_of: date) -> None:
+def is_new(worklist: pd.DataFrame, changed: pd.DataFrame) -> pd.Series:
+    """Which rows of the worklist are of a status or dose that they did not have before."""
+    course = ["patient_id", "drug", "protocol"]
+    listed, new = (pd.MultiIndex.from_frame(rows[course].fillna("")) for rows in (worklist, changed))
+    return pd.Series(listed.isin(new))
+
+
+def draw_worklist(worklist: pd.DataFrame, as_of: date, changed: pd.DataFrame) -> None:
     """The rows; a click anywhere in one opens its patient."""
     event = st.dataframe(
-        styled(as_table(worklist, as_of), worklist),
+        styled(as_table(worklist, as_of, is_new(worklist, changed)), worklist),
         key="worklist",
         column_config=columns(),
         hide_index=True,
@@ -293,18 +304,20 @@ def draw_worklist(worklist: pd.DataFrame, as_of: date) -> None:
         shared.open_patient(worklist["patient_id"].iloc[selected[0]])
 
 
-def draw_set_aside(by_reason: pd.DataFrame, rows: pd.DataFrame, *, is_another_day: bool) -> None:
-    """How many input rows were not used and why; no row goes missing without a word."""
-    if by_reason.empty:
+def draw_set_aside(found: Aside, rows: pd.DataFrame, unmatched: pd.DataFrame) -> None:
+    """How many input rows were not used and why, on whatever day; no row goes missing without a word."""
+    if found.reasons.empty:
         st.caption("No row of the input was set aside.")
-        return
-    reasons = by_reason.groupby("reason", sort=False)["rows"].sum().sort_values(ascending=False)
-    total = int(reasons.sum())
-    words = shared.plain(", ".join(f"{reason} {count:,}" for reason, count in reasons.items()))
-    whole = " in the whole file" if is_another_day else ""
-    with st.expander(f"{shared.counted(total, 'row')} {'was' if total == 1 else 'were'} set aside{whole}: {words}"):
-        if len(rows) < total:
-            st.caption(f"The first {len(rows):,}.")
+    else:
+        draw_aside(shared.set_aside_sentence(found), rows)
+    if len(found.unmatched):
+        draw_aside(shared.unmatched_sentence(found), unmatched)
+
+
+def draw_aside(sentence: str, rows: pd.DataFrame) -> None:
+    with st.expander(sentence):
+        if len(rows) == MOST_ROWS:
+            st.caption(f"The first {MOST_ROWS:,}.")
         shared.draw_rejected(rows)
 
 
@@ -318,22 +331,24 @@ def main() -> None:
     alerts = read_alerts(*source, as_of, filters)
     counts = read_counts(*source, as_of, filters)
     with top:
-        draw_alerts_of_panel(alerts, as_of)
         anybody = counts["statuses"]["courses"].any()
         st.subheader(first_sentence(counts["needs"]) if anybody else "No patient fits.", anchor=False)
+        draw_first_in_line(alerts, read_worklist(*source, as_of, filters, 1))
+        draw_alerts_of_panel(alerts, as_of)
         narrowed = in_words(replace(filters, status=None), offered)
         if narrowed:
             st.caption(f"Only {narrowed}")
         shared.replay_banner(store, as_of)
         shared.draw_reported_later(*source, as_of)
         draw_statuses(counts["statuses"])
+        changed = draw_news(store, as_of, filters)
     if unknown:
         st.caption(f"Not known here and ignored: {shared.plain(', '.join(unknown))}")
     if counts["courses"]:
-        draw_worklist(read_worklist(*source, as_of, filters, draw_pages(counts)), as_of)
+        draw_worklist(read_worklist(*source, as_of, filters, draw_pages(counts)), as_of, changed)
     else:
         draw_nothing_found(in_words(filters, offered), read_without_each(*source, as_of, filters))
-    draw_set_aside(*read_set_aside(*source), is_another_day=as_of != store.about.as_of)
+    draw_set_aside(*read_set_aside(*source))
 
 
 shared.only_within_dashboard()

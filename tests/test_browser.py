@@ -84,6 +84,16 @@ def test_a_click_on_a_row_opens_its_patient(open_at, view, from_left):
     expect_patient(page, rows[2])
 
 
+def test_who_is_first_stands_at_the_top_of_the_first_screen_and_opens_with_one_click(open_at, view):
+    first = view.alerts(Filters()).iloc[0]
+    page = open_at("/")
+    wait_for_panel(page)
+    words = page.get_by_text(re.compile(rf"First: {first['name']}, {first['patient_id']}"))
+    assert words.bounding_box()["y"] < 300
+    page.locator(".st-key-open_first button").click()
+    expect(page).to_have_url(re.compile(rf"/patient\?.*patient={first['patient_id']}"))
+
+
 def test_filters_and_day_survive_the_way_to_a_patient_and_back_in_both_ways(open_at, view):
     page = open_at("/?site=East&as_of=2026-03-27")
     wait_for_panel(page)
@@ -259,4 +269,38 @@ def test_a_protocol_fits_a_narrow_screen(open_at, part):
     page = open_at(f"/protocols?protocol=dasatinib-cp-us&part={part}", width=390, height=844)
     expect(page.get_by_text(re.compile("^Hold dasatinib when ANC is below 500"))).to_be_visible()
     expect(page.get_by_role("heading", name="Sources" if part == "table" else "Episodes")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def click_point(page: Page, chart: str, place: int) -> None:
+    """Click on a point of one of the cohort's figures, counted in the order in which they were drawn."""
+    point = page.locator(f".st-key-chart_{chart} .scatterlayer path.point").nth(place)
+    point.wait_for(state="attached")
+    point.scroll_into_view_if_needed()
+    page.wait_for_timeout(1000)  # until the figures above it stand still
+    box = point.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
+
+@pytest.mark.parametrize("chart", ["trajectories", "weeks", "doses"])
+def test_a_point_of_a_figure_of_the_cohort_opens_its_patient_and_back(open_at, chart):
+    page = open_at("/cohort?site=East&weeks=13", width=1440, height=1600)
+    heading = page.get_by_role("heading", name=re.compile("had an episode of low counts"))
+    expect(heading).to_be_visible()
+    click_point(page, chart, 40)
+    expect(page).to_have_url(re.compile(r"/patient\?.*patient=SIM-\d+"))
+    expect(page.locator(".st-key-figure svg").first).to_be_visible()
+    assert asked(page)["site"] == ["East"]
+    page.go_back()
+    expect(heading).to_be_visible()
+    expect(page.get_by_text("Only site East")).to_be_visible()
+    assert asked(page)["weeks"] == ["13"]
+
+
+def test_the_cohort_fits_a_narrow_screen_and_its_numbers_open(open_at):
+    page = open_at("/cohort?drug=nilotinib", width=390, height=844)
+    expect(page.get_by_role("heading", name=re.compile("had an episode of low counts"))).to_be_visible()
+    expect(page.locator(".st-key-chart_days svg").first).to_be_attached()
+    page.get_by_text("How it is counted, and the numbers").first.click()
+    expect(page.locator(".st-key-numbers_trajectories").get_by_test_id("stDataFrame")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -56,6 +56,7 @@ def found(con, name):
 
 BEFORE, LATER = {"at": "2026-01-10T08:00"}, {"reported_at": "2026-02-03T08:00"}
 BORN, DIED = {"birth_date": "2026-02-01"}, {"died_on": "2026-02-01"}
+CAME_AGAIN = ["duplicates", "contradicting", "corrected", "two_units"]
 # check: what fails it and the words of the row, what is just on the other side, what gives it nothing to look at
 CASES = {
     "units_missing": (
@@ -87,9 +88,13 @@ CASES = {
         {"labs": [lab("0.5")]}, "ANC 0.5 10*9/L may be 450 to 549 cells/µL; dasatinib-guideline holds below 500",
         {"labs": [lab("0.6")]}, {"labs": [lab("0.1")]},
     ),
-    "outside_life": (
+    "after_death": (
         {"labs": [lab("2")], "patients": [{"died_on": "2026-01-31"}]}, "ANC 2 10*9/L, died on 31 January 2026",
-        {"labs": [lab("2")], "patients": [DIED]}, {"labs": [lab("2")]},
+        {"labs": [lab("2")], "patients": [DIED]}, {"labs": [lab("2")], "patients": [BORN]},
+    ),
+    "before_birth": (
+        {"labs": [lab("2")], "patients": [{"birth_date": "2026-02-02"}]}, "ANC 2 10*9/L, born on 2 February 2026",
+        {"labs": [lab("2")], "patients": [BORN]}, {"labs": [lab("2")], "patients": [DIED]},
     ),
     "future_dates": (
         {"labs": [lab("2", at="2026-04-01T00:00")]}, "ANC collected on 1 April 2026",
@@ -221,8 +226,7 @@ def test_two_patients_are_no_neighbours():
 def test_results_that_came_again_are_told_apart(labs, told):
     with closing(read(labs)) as con:
         results = checks.run(con, AS_OF).set_index("check")["result"]
-    kinds = ("duplicates", "contradicting", "corrected", "two_units")
-    assert [name for name in kinds if results[name] == "failed"] == ([told] if told else [])
+    assert [name for name in CAME_AGAIN if results[name] == "failed"] == ([told] if told else [])
 
 
 def test_two_counts_of_one_specimen_that_differ_are_named():
@@ -231,12 +235,46 @@ def test_two_counts_of_one_specimen_that_differ_are_named():
     assert words == "ANC 450 cells/uL and 0.9 10*9/L: not the same count, 450 and 900 cells/µL"
 
 
-@pytest.mark.parametrize(("patient", "result"), [
-    (BORN, "passed"), ({"birth_date": "2026-02-02"}, "failed"), (DIED, "passed"), ({"died_on": "2026-01-31"}, "failed"),
+@pytest.mark.parametrize(("patient", "told"), [
+    ({"birth_date": "2026-02-01", "died_on": "2026-02-01"}, []),  # both days are within a life
+    ({"birth_date": "2026-02-02", "died_on": "2026-02-03"}, ["before_birth"]),
+    ({"birth_date": "2026-01-30", "died_on": "2026-01-31"}, ["after_death"]),
 ])  # fmt: skip
-def test_the_days_of_birth_and_death_are_within_a_life(patient, result):
+def test_a_result_before_birth_and_one_after_death_are_told_apart(patient, told):
     with closing(read([lab("2")], patients=[patient])) as con:
-        assert found(con, "outside_life")["result"] == result
+        results = checks.run(con, AS_OF).set_index("check")["result"]
+    assert [name for name in ("after_death", "before_birth") if results[name] == "failed"] == told
+
+
+@pytest.mark.parametrize("check", ["after_death", "before_birth"])
+def test_a_withdrawn_result_has_no_day(check):
+    outside = {"birth_date": "2027-01-01"} if check == "before_birth" else {"died_on": "2020-01-01"}
+    with closing(read([lab("2", status="entered-in-error")], patients=[outside])) as con:
+        assert found(con, check)["result"] == "not applicable"
+
+
+AGAIN = st.lists(
+    st.builds(
+        lambda value, reported, status: lab(value[0], value[1], reported_at=reported, status=status),
+        st.sampled_from([("0.9", "10*9/L"), ("900", "cells/uL"), ("0.9", "K/uL"), ("1.1", "10*9/L"), ("450", "/uL")]),
+        st.sampled_from(["2026-02-01T08:00", "2026-02-02T08:00", "2026-02-03T08:00"]),
+        st.sampled_from([None, None, "corrected", "cancelled"]),
+    ),
+    min_size=2, max_size=6,
+)  # fmt: skip
+
+
+@settings(max_examples=40)
+@given(labs=AGAIN)
+def test_what_came_again_is_told_by_one_check_at_most(labs):
+    with closing(read(labs)) as con:
+        results = checks.run(con, AS_OF).set_index("check")
+        rows = [checks.failing(con, name, AS_OF)["source"].tolist() for name in CAME_AGAIN]
+    told = [source for sources_of in rows for source in sources_of]
+    assert len(told) == len(set(told))
+    # each looks at all that came again, and what none tells was sent again unchanged with a later report
+    assert set(results.loc[CAME_AGAIN, "looked_at"]) == {len(labs) - 1}
+    assert len(told) == results.loc[CAME_AGAIN, "failing"].sum() <= len(labs) - 1
 
 
 @pytest.mark.parametrize("rows", [
@@ -278,17 +316,17 @@ def test_a_derived_anc_is_an_anc_and_is_compared_with_nothing():
 
 def test_a_check_that_cannot_run_says_so_with_its_line_and_the_others_run(monkeypatch):
     broken = "SELECT\n    patient_id, source,\n    no_such_column AS day, '' AS words, true AS failed\nFROM labs"
-    monkeypatch.setitem(checks.TEXTS, "outside_life", broken)
+    monkeypatch.setitem(checks.TEXTS, "after_death", broken)
     with closing(read([lab("0.5")])) as con:
-        result = found(con, "outside_life")
+        result = found(con, "after_death")
         assert (result["result"], result["looked_at"], result["failing"]) == ("error", 0, 0)
         assert "no_such_column" in result["error"]
         assert "LINE 3:" in result["error"]
         assert "\n" not in result["error"]
-        assert checks.failing(con, "outside_life", AS_OF).empty
+        assert checks.failing(con, "after_death", AS_OF).empty
         assert found(con, "low_resolution")["result"] == "failed"
         checks.write(con, AS_OF)
-        kept = con.execute('SELECT result, error FROM check_results WHERE "check" = \'outside_life\'').fetchall()
+        kept = con.execute('SELECT result, error FROM check_results WHERE "check" = \'after_death\'').fetchall()
         assert kept == [("error", result["error"])]
 
 

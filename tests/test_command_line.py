@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import types
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
@@ -169,15 +170,19 @@ def test_the_number_of_rows_set_aside_is_said_on_standard_error(files, run, tmp_
     out = ["--db", tmp_path / "new.duckdb"] if command == "load" else ["--out", tmp_path]
     status, said = run(command, *options(files), *out)
     assert status == 0
-    assert len(said) == 1
-    assert re.fullmatch(r"\d+ rows were set aside, each with its reason", said[0])
+    assert len(said) == 2
+    assert re.fullmatch(r"\d+ rows were set aside at the load, each with its reason", said[0])
+    assert re.fullmatch(r"\d+ loaded exposures fit no protocol and are judged by none", said[1])
 
 
 def test_nothing_is_said_where_nothing_was_set_aside_and_one_row_is_one_row(tiny, run, tmp_path):
     assert run("load", *options(tiny()), "--db", tmp_path / "new.duckdb") == (0, [])
     files = tiny(exposures="patient_id,drug,dose_mg,start_on\nA,imatinib,100,2024-01-01\n")
     said = run("load", *options(files), "--db", tmp_path / "new.duckdb")
-    assert said == (0, ["1 row was set aside, each with its reason"])
+    assert said == (0, ["1 loaded exposure fits no protocol and is judged by none"])
+    files = tiny(exposures="patient_id,drug,dose_mg,start_on\nA,imatinib,100,\nA,dasatinib,100,2024-01-01\n")
+    said = run("load", *options(files), "--db", tmp_path / "new.duckdb")
+    assert said == (0, ["1 row was set aside at the load, each with its reason"])
 
 
 def test_a_folder_is_loaded_with_what_it_says_of_itself(tiny, run, tmp_path):
@@ -514,6 +519,10 @@ def test_what_is_written_of_simulated_data_says_so_beside_the_tables(tmp_path, c
         ["--mapping", "m.toml", "--labs", "labs.csv", "--exposures", "exposures.csv"],
         ["--format", "omop", "--mapping", "m.toml", "--from", "folder"],
         ["--format", "hl7", "--from", "folder"],
+        ["--codes", "own.csv", "--from", "folder"],
+        ["--codes", "own.csv", "--format", "omop", "--from", "folder"],
+        ["--codes", "own.csv", "--mapping", "m.toml", "--from", "folder"],
+        ["--codes", "own.csv", "--labs", "labs.csv", "--exposures", "exposures.csv"],
     ],
 )
 def test_a_format_and_a_mapping_need_a_folder_and_exclude_each_other(tmp_path, arguments):
@@ -527,3 +536,49 @@ def test_a_folder_that_is_not_there_is_refused_in_one_line(tmp_path, capsys, giv
     assert main(["load", *given, "--from", str(tmp_path / "none"), "--db", str(tmp_path / "ward.duckdb")]) == 1
     told = capsys.readouterr().err
     assert told.count("\n") == 1 and told.strip()
+
+
+def test_a_site_names_its_own_fhir_codes(tmp_path, capsys):
+    folder, codes, database = tmp_path / "export", tmp_path / "own.csv", tmp_path / "ward.duckdb"
+    folder.mkdir()
+    (folder / "a.ndjson").write_text(
+        '{"resourceType": "Observation", "status": "final", "subject": {"reference": "Patient/P1"}, '
+        '"code": {"coding": [{"system": "urn:lab", "code": "NEUT"}]}, "effectiveDateTime": "2024-03-01", '
+        '"valueQuantity": {"value": 0.4, "code": "10*9/L"}}\n'
+    )
+    codes.write_text("system,code,analyte\nurn:lab,NEUT,anc\n")
+    given = ["load", "--format", "fhir", "--from", str(folder), "--db", str(database)]
+    assert main(given) == 1, "of an unknown code there is no day to evaluate"
+    assert main([*given, "--codes", str(codes)]) == 0
+    with closing(duckdb.connect(str(database), read_only=True)) as con:
+        assert con.execute("SELECT analyte, value FROM labs").fetchall() == [("anc", 400)]
+        assert con.execute("SELECT file FROM load_files ORDER BY file").fetchall() == [("a.ndjson",), ("own.csv",)]
+    capsys.readouterr()
+    codes.write_text("system,code,analyte\nurn:lab,NEUT,neutros\n")
+    assert main([*given, "--codes", str(codes)]) == 1
+    assert capsys.readouterr().err == "own.csv row 1: code NEUT has the unknown analyte neutros\n"
+
+
+def test_how_the_files_of_a_mapping_were_read_is_said(tmp_path, capsys):
+    folder = tmp_path / "export"
+    folder.mkdir()
+    (folder / "export.csv").write_bytes("Fall;Tag;Wert\nMüller;3;0,45\n".encode("windows-1252"))
+    (folder / "more.csv").write_text("a\n")
+    mapping = """
+[files.raw]
+file = "export.csv"
+numbers = ["Wert"]
+base_date = 2000-01-01
+base_date_is = "day 0 of each patient"
+[labs]
+select = '''SELECT Fall AS patient_id, 'anc' AS analyte, Wert AS value, 'G/L' AS unit,
+base_date + CAST(Tag AS INTEGER) AS collected_at, row_number AS source FROM raw'''
+"""
+    (tmp_path / "m.toml").write_text(mapping)
+    given = ["load", "--mapping", str(tmp_path / "m.toml"), "--from", str(folder), "--db", str(tmp_path / "a.duckdb")]
+    assert main(given) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "export.csv: semicolon, Windows-1252, decimal comma",
+        "export.csv: dates count from 2000-01-01, which is day 0 of each patient",
+        "more.csv: not read: the mapping does not name it",
+    ]

@@ -107,7 +107,7 @@ def test_the_first_sentence_says_what_was_used_and_what_failed(open_page):
     said = open_page().subheader[0].value
     assert re.fullmatch(
         r"Loaded on \d+ \w+ \d{4} at \d\d:\d\d UTC: 8 of 10 rows used, 2 set aside; "
-        r"2 of 12 checks failed, 1 of them dangerous\.",
+        r"2 of 13 checks failed, 1 of them dangerous\.",
         said,
     )
 
@@ -117,7 +117,7 @@ def test_a_file_without_fault_says_so(tmp_path, monkeypatch):
     app = app_at("dashboard.py", {}, timeout=60)
     app.switch_page("pages/data.py").run()
     assert not app.exception
-    assert app.subheader[0].value.endswith(": 2 of 2 rows used, 0 set aside; none of 12 checks failed.")
+    assert app.subheader[0].value.endswith(": 2 of 2 rows used, 0 set aside; none of 13 checks failed.")
     assert not [button for button in app.button if button.key.startswith("open_")]
     assert not [box for box in app.selectbox if box.key == "reason"]
 
@@ -225,11 +225,11 @@ def test_what_the_address_asks_for_and_is_not_known_is_said(open_page):
 
 def test_a_check_that_could_not_run_shows_its_line(open_page, monkeypatch):
     monkeypatch.setattr("leuko.store.View._checks", lambda view, cursor: checks.run(cursor, date(2026, 3, 31)))
-    monkeypatch.setitem(checks.TEXTS, "outside_life", "SELECT\n    no_such_column\nFROM labs")
+    monkeypatch.setitem(checks.TEXTS, "after_death", "SELECT\n    no_such_column\nFROM labs")
     app = open_page()
     assert "; 1 could not run." in app.subheader[0].value
     said = words_of(app)
-    assert "? could not run Results before birth or after death" in said
+    assert "? could not run Results after death" in said
     assert "LINE 2: no_such_column" in said
 
 
@@ -237,7 +237,7 @@ def test_only_the_sites_that_may_be_seen_are_checked(open_page, monkeypatch):
     monkeypatch.setattr(shared, "sites", lambda: ("North",))
     app = open_page(check="low_resolution", reason="unit missing")
     assert frame_with(app, "Found")["Patient"].tolist() == ["Nora *North*, N1"]
-    assert "1 of 12 checks failed." in app.subheader[0].value
+    assert "1 of 13 checks failed." in app.subheader[0].value
     assert frame_with(app, "Record").empty
     assert "0 of 1: those that you may see" in captions(app)
 

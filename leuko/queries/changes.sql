@@ -1,11 +1,10 @@
--- The courses that changed, of the sites that may be seen, with the words of both statuses; the most urgent now first.
+-- The courses that changed, of the sites that may be seen, with the words of both statuses.
 SELECT
-    changed.patient_id, patients.name, patients.site, patients.clinician, changed.drug, changed.protocol,
-    changed.status_before, before.word AS word_before, changed.status, now.word, now.tone, now.icon,
-    changed.dose_before_mg, changed.dose_mg, changed.dose_unit, changed.since, changed.counts, changed.why
+    changed.patient_id, patients.name, patients.site, patients.clinician, patients.diagnosis, changed.drug,
+    changed.protocol, changed.status_before, before.word AS word_before, changed.status, now.word, now.tone, now.icon,
+    now.urgency, changed.dose_before_mg, changed.dose_mg, changed.dose_unit, changed.since, changed.counts, changed.why
 FROM changed
 LEFT JOIN statuses AS before ON before.status = changed.status_before
 LEFT JOIN statuses AS now ON now.status = changed.status
 LEFT JOIN patients ON patients.patient_id = changed.patient_id
 WHERE $sites IS NULL OR list_contains($sites, patients.site)
-ORDER BY now.urgency NULLS LAST, changed.patient_id, changed.drug, changed.protocol

@@ -1,9 +1,11 @@
--- Rows that were set aside when the file was read, and exposures that no protocol fits.
-SELECT set_aside.kind, set_aside.source, set_aside.reason, set_aside.patient_id, set_aside.raw_record
+-- Rows that were set aside when the file was read, and exposures that no protocol fits, each with what it is counted as.
+SELECT
+    aside.kind, aside.source, aside.reason, aside.patient_id, aside.raw_record, aside.unmatched,
+    regexp_replace(aside.reason, ' (of|stands in) .* (row|line) \d+( part \d+)?$', '') AS counted_as
 FROM (
-    SELECT kind, source, reason, patient_id, raw_record FROM rejected
+    SELECT kind, source, reason, patient_id, raw_record, false AS unmatched FROM rejected
     UNION ALL
-    SELECT kind, source, reason, patient_id, raw_record FROM unmatched
-) AS set_aside
-LEFT JOIN patients ON patients.patient_id = set_aside.patient_id
+    SELECT kind, source, reason, patient_id, raw_record, true FROM unmatched
+) AS aside
+LEFT JOIN patients ON patients.patient_id = aside.patient_id
 WHERE $sites IS NULL OR list_contains($sites, patients.site)

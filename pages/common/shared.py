@@ -7,8 +7,10 @@ The vocabulary of the worklist (word, icon and tone of a status) comes with the 
 import os
 import re
 from collections.abc import Callable, Iterator
-from datetime import date
+from contextlib import suppress
+from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from textwrap import shorten
 
 import pandas as pd
@@ -16,11 +18,14 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from leuko.figures.palette import PALETTE
-from leuko.store import About, Store
+from leuko.store import About, Aside, Store, StoreError
+from leuko.versions import published
 from pages.common import address
 
 DATABASE = "data/leuko.duckdb"
+FILE_DAY = "day_of_file"  # in the session: the day of the file when a page was last drawn
 NONE = "–"  # what stands where there is no value
+REASONS = 6  # that are named in one line
 MARK = ("mark", "mark_words")  # names in the address: a day that a patient's figure marks, and the words beside it
 
 
@@ -35,14 +40,51 @@ def only_within_dashboard() -> None:
         st.rerun()
 
 
+def named_database() -> Path:
+    """The name of the database, which every load re-points to a new file."""
+    return Path(os.environ.get("LEUKO_DB", DATABASE))
+
+
 def database_path() -> str:
-    """The file that is read now; a load re-points the name to a new file, and with it every cache key."""
-    return os.path.realpath(os.environ.get("LEUKO_DB", DATABASE))
+    """The file that the name points to now, and with it every cache key."""
+    return os.path.realpath(named_database())
 
 
 def open_store() -> Store:
-    """The database as it is now."""
-    return store_at(database_path())
+    """The database as it is now; where its newest version cannot be read, the newest one that can.
+
+    Raises StoreError where there is none. `is_newest` says which of the two it is.
+    """
+    newest = database_path()
+    try:
+        return usable(newest)
+    except StoreError as refused:
+        for _, older in sorted(published(named_database()).items(), reverse=True):
+            if str(older) != newest:
+                with suppress(StoreError):
+                    return usable(os.path.realpath(older))
+        raise refused
+
+
+def usable(path: str) -> Store:
+    if path in unreadable():
+        raise StoreError(f"{path}: a part of the file cannot be read")
+    return store_at(path)
+
+
+@st.cache_resource(show_spinner=False)
+def unreadable() -> set[str]:
+    """Files that opened and in which a part could not be read after all."""
+    return set()
+
+
+def is_newest(store: Store) -> bool:
+    return store.path == database_path()
+
+
+def newest_path() -> str:
+    """The file that a page drawn now would read."""
+    return open_store().path
 
 
 # The one before stays open, for whoever still reads it when a load publishes the next.
@@ -101,6 +143,11 @@ def day(value: date | None) -> str:
     return NONE if is_missing(value) else f"{value.day} {value:%B %Y}"
 
 
+def moment(value: datetime) -> str:
+    """`2 March 2026 at 14:05 UTC`."""
+    return f"{day(value)} at {value:%H:%M} UTC"
+
+
 def plain(text: object) -> str:
     """Text from the data as it is, where Streamlit would read it as Markdown."""
     return "" if is_missing(text) else re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:])", r"\\\1", str(text))
@@ -109,6 +156,25 @@ def plain(text: object) -> str:
 def counted(how_many: int, one: str, many: str = "") -> str:
     """`1 course`, `1,204 courses`."""
     return f"{how_many:,} {one if how_many == 1 else many or one + 's'}"
+
+
+def set_aside_sentence(found: Aside) -> str:
+    """`208 rows were set aside at the load: not a number 206, negative 2`; what was loaded in part is told behind it."""
+    partly = f"; {found.accounts.in_part_words}" if found.accounts.in_part else ""
+    return f"{found.accounts.set_aside_words}: {plain(listed(found.reasons))}{partly}"
+
+
+def unmatched_sentence(found: Aside) -> str:
+    """`1 loaded exposure fits no protocol and is judged by none: no protocol for aspirin 1`."""
+    return f"{found.accounts.unmatched_words}: {plain(listed(found.unmatched))}"
+
+
+def listed(reasons: pd.DataFrame) -> str:
+    """`not a number 181, negative 2`: reasons with their rows, the most frequent first, and how many others."""
+    rows = reasons.groupby("reason", sort=False)["rows"].sum().sort_values(ascending=False, kind="stable")
+    named = [f"{reason} {count:,}" for reason, count in rows.head(REASONS).items()]
+    more = len(rows) - REASONS
+    return ", ".join(named) + (f" and {counted(more, 'other reason')}" if more > 0 else "")
 
 
 def cut_short(words: str, length: int) -> str:
@@ -168,6 +234,7 @@ def day_picker(store: Store) -> date:
     about = store.about
     first, last = span(about)
     address.take("as_of", lambda said: next(days_in(said, about), about.as_of))
+    follow_file_day(about)
     chosen = st.date_input(
         "As of",
         min_value=first,
@@ -181,6 +248,15 @@ def day_picker(store: Store) -> date:
     return as_of
 
 
+def follow_file_day(about: About) -> None:
+    """Where a load has moved the day of the file on, whoever looked at that day sees the new one."""
+    before = st.session_state.get(FILE_DAY, about.as_of)
+    chosen = st.session_state["as_of"]
+    if chosen is None or chosen == before or not is_day_of(chosen.isoformat(), about):
+        st.session_state["as_of"] = about.as_of
+    st.session_state[FILE_DAY] = about.as_of
+
+
 def replay_banner(store: Store, as_of: date) -> None:
     """Where another day than that of the file is shown, say so in words and give the way back."""
     usual = store.about.as_of
@@ -190,8 +266,8 @@ def replay_banner(store: Store, as_of: date) -> None:
     side = "before" if as_of < usual else "after"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.info(
-            f"**This is {day(as_of)}**, {apart} {side} {day(usual)}, the day of this data file. "
-            "Only what had been reported by then is read.",
+            f"**This is {day(as_of)}**, {apart} {side} {day(usual)}, the day of this data file "
+            f"(load {store.about.number}). Only what had been reported by then is read, as far as that load knows.",
             icon=":material/history:",
         )
         st.button(f"Show {day(usual)}", on_click=_show_day, args=(usual,))

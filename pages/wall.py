@@ -1,0 +1,76 @@
+"""The large screen of a tumour board: what is to be done, and for whom first, read from across the room.
+
+What its reader can say after three seconds: "8 patients need a hold; the first is Ada Imarov."
+"""
+
+import pandas as pd
+import streamlit as st
+
+from leuko.store import Filters
+from pages.common import address, shared
+from pages.common.markup import safe
+from pages.common.needs import first_sentence, needs
+
+ROWS = 14  # that fit on one screen without scrolling
+ALERTS = 4  # of these at most, so that the holds below them are in sight
+FILTERS = ("site", "clinician", "drug", "diagnosis")
+STYLE = """<style>
+.wall { width: 100%; border-collapse: collapse; font-size: 1.55rem; line-height: 1.25; }
+.wall td { padding: 0.55rem 1.2rem 0.55rem 0; border-bottom: 1px solid #8884; vertical-align: top; }
+.wall td:first-child { font-weight: 700; white-space: nowrap; }
+.wall td:last-child { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.wall-head { font-size: 2.6rem; font-weight: 700; line-height: 1.15; }
+.wall-note { font-size: 1.2rem; }
+@media (max-width: 900px) { .wall { font-size: 1rem; } .wall-head { font-size: 1.5rem; } }
+</style>"""
+
+Sites = tuple[str, ...] | None
+
+
+@st.cache_data(show_spinner="Reading the worklist", max_entries=20)
+def read_wall(path: str, sites: Sites, filters: Filters) -> tuple[dict[str, int], pd.DataFrame, int]:
+    """Patients by need, what waits for a decision with the most urgent first, and how many that are in all."""
+    view = shared.store_at(path).view(sites)
+    groups = needs(view.statuses(filters))
+    patients = {need: view.patients(Filters(**{**vars(filters), "status": group})) for need, group in groups.items()}
+    alerts = view.alerts(filters)
+    dangers = alerts[alerts["tone"].eq("danger") & ~alerts["answered"]]
+    waiting = Filters(**{**vars(filters), "status": tuple(name for need in groups for name in groups[need])})
+    listed = view.worklist(waiting, per_page=ROWS)
+    shown = ["patient_id", "name", "word", "icon", "tone", "since", "to_do"]
+    rows = pd.concat([dangers[shown].head(ALERTS), listed[shown]], ignore_index=True)
+    return patients, rows.head(ROWS), len(dangers) + view.count(waiting)
+
+
+def row_words(row: dict, theme: str) -> str:
+    """One patient: the status in its colour and word, who, what to do, since when."""
+    colour = shared.tone_colour(row["tone"], theme)
+    who = ", ".join(safe(part) for part in (row["name"], row["patient_id"]) if not shared.is_missing(part))
+    cells = (
+        f'<span style="color:{colour}">{safe(row["icon"])} {safe(row["word"])}</span>',
+        who,
+        safe(shared.cut_short(row["to_do"], 110)),
+        safe(shared.day(row["since"])),
+    )
+    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def main() -> None:
+    store = shared.open_store()
+    asked = {name: tuple(address.whole().get(name, ())) or None for name in FILTERS}
+    filters = Filters(**asked)
+    patients, rows, waiting = read_wall(store.path, shared.sites(), filters)
+    theme = shared.theme()
+    body = "".join(row_words(row, theme) for row in rows.to_dict("records"))
+    more = waiting - len(rows)
+    left = f"and {more:,} more on the panel" if more > 0 else "nobody else waits"
+    only = f" Only {safe(filters.words)}." if filters.words else ""
+    st.html(
+        f'{STYLE}<h1 class="wall-head">{safe(first_sentence(patients))}</h1>'
+        f'<p class="wall-note">Data up to {safe(shared.day(store.about.as_of))}.{only}</p>'
+        f'<table class="wall"><tbody>{body}</tbody></table><p class="wall-note">{left}.</p>'
+    )
+
+
+shared.only_within_dashboard()
+main()
