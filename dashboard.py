@@ -26,6 +26,9 @@ UNREADABLE = (duckdb.IOException, duckdb.FatalException, duckdb.InternalExceptio
 STYLE = """<style>
 [data-testid=stMainBlockContainer] { padding: 0.8rem 2rem 2rem; }
 [data-testid=stHeader] { background: transparent; left: auto; width: 4rem; }
+/* Small print and the chosen one of several, dark enough to be read: contrast of 4.5 and more. */
+[data-testid=stCaptionContainer] { opacity: 0.8 !important; }
+[data-testid=stButtonGroup] * { color: inherit !important; }
 </style>"""
 
 
