@@ -78,7 +78,8 @@ def narrowed_words(scope: Scope) -> str:
     """What the page is narrowed to, as a sentence names it."""
     parts = [Filters(scope.site, scope.clinician, scope.drug, diagnosis=scope.diagnosis).words]
     parts += [f"starting dose {' or '.join(scope.dose)}"] if scope.dose else []
-    parts += [f"begun {word} {shared.day(day)}" for word, day in (("from", scope.start), ("to", scope.end)) if day]
+    period = [f" {word} {shared.day(day)}" for word, day in (("from", scope.start), ("to", scope.end)) if day]
+    parts += [f"begun{''.join(period)}"] if period else []
     return ", ".join(part for part in parts if part)
 
 

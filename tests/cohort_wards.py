@@ -23,17 +23,22 @@ class Ward:
     def add(self, patient, counts=(), doses=GIVEN, *, site="East", unit="mg", limit="", died="", diagnosis="CML"):
         """Counts as {day: ANC}, a text with its comparator; doses as (first day, last day, dose, reason)."""
         for day, anc in dict(counts).items():
-            self.labs.append(f"{patient},anc,{anc},cells/uL,{on(day)}T08:00,{limit}")
+            self.count(patient, anc, day, limit=limit)
         for first, last, dose, *reason in doses:
             end = "" if last is None else on(last)
             self.doses.append(f"{patient},dasatinib,{dose},{unit},{on(first)},{end},{''.join(reason)}")
         gone = died and on(died)
         self.patients.append(f"{patient},Name of {patient},{site},Dr Brask,{diagnosis},{gone}")
 
+    def count(self, patient, anc, day, *, clock="08:00", limit="", reported=None):
+        """One ANC; `reported`: the day on which it was, where that is a later one."""
+        late = "" if reported is None else f"{on(reported)}T08:00"
+        self.labs.append(f"{patient},anc,{anc},cells/uL,{on(day)}T{clock},{limit},{late}")
+
     def load(self, folder: Path) -> Path:
         """Publish the ward as known on 1 March 2026, day 59."""
         heads = {
-            "labs": ("patient_id,analyte,value,unit,collected_at,ref_low", self.labs),
+            "labs": ("patient_id,analyte,value,unit,collected_at,ref_low,reported_at", self.labs),
             "exposures": ("patient_id,drug,dose_mg,dose_unit,start_on,end_on,end_reason", self.doses),
             "patients": ("patient_id,name,site,clinician,diagnosis,died_on", self.patients),
         }

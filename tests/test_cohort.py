@@ -61,10 +61,11 @@ def test_lines_and_weeks_end_with_the_weeks_asked_for(store):
     assert store.view().cohort(weeks=3).lines["day"].max() == 20
 
 
-def test_the_lowest_of_a_day_is_its_count_and_a_corrected_one_is_not_read(tmp_path):
+def test_the_lowest_of_a_day_is_its_count(tmp_path):
     ward = Ward()
     ward.add("P", {3: 900})
-    ward.labs += [f"P,anc,700,cells/uL,{on(3)}T18:00,", f"P,anc,1100,cells/uL,{on(4)}T08:00,"]
+    ward.count("P", 700, 3, clock="18:00")
+    ward.count("P", 1100, 4)
     store = ward.open(tmp_path)
     assert store.view().cohort().lines[["day", "anc"]].values.tolist() == [[3, 700], [4, 1100]]
     store.close()
@@ -121,6 +122,16 @@ def test_a_past_day_knows_only_what_was_reported_then(store):
     assert (row["days_to_recovery"], pandas.isna(row["recovered_on"])) == (6, True)
     assert "later" not in set(then.courses["patient_id"]), "it had not begun"
     assert then.lines["day"].max() == 20
+
+
+def test_a_count_that_was_reported_later_was_not_known(tmp_path):
+    ward = Ward()
+    ward.add("P", {5: 3000})
+    ward.count("P", 400, 6, reported=30)
+    store = ward.open(tmp_path)
+    for day, counts in ((29, [3000]), (30, [3000, 400])):
+        assert store.view(as_of=FIRST + timedelta(days=day)).cohort().lines["anc"].tolist() == counts, day
+    store.close()
 
 
 # Kaplan-Meier
@@ -255,8 +266,8 @@ def test_those_with_the_most_low_weeks_come_first_and_those_without_a_count_last
 def test_a_count_below_or_above_a_number_is_only_placed_where_it_must_lie(tmp_path):
     ward = Ward()
     ward.add("P", {0: "<500", 7: "<700", 14: ">500", 21: ">1000", 28: "<1000", 35: ">900", 42: ">900"})
-    ward.labs.append(f"P,anc,800,cells/uL,{on(36)}T08:00,")
-    ward.labs += [f"P,anc,450,cells/uL,{on(8)}T08:00,"]
+    ward.count("P", 800, 36)
+    ward.count("P", 450, 8)
     store = ward.open(tmp_path)
     assert {week: place for week, (_, place) in weeks_of(store, "P").items() if week <= 7} == {
         1: 0,
@@ -336,12 +347,12 @@ def test_the_shift_table_adds_up(courses):
 
 def test_a_count_goes_with_the_dose_of_the_day_before(tmp_path):
     ward = Ward()
-    # 400 on the day of the hold; 450 while held; 1,400 on the first day of 80 mg; 900 after it.
-    ward.add("P", {0: 2000, 15: 400, 20: 450, 29: 1400, 40: 900}, [(0, 14, 100), (15, 28, 0), (29, None, 80)])
+    # 900 on the day of the hold, 1,000 while held, 400 on the first day of 80 mg, then 1,400.
+    ward.add("P", {0: 300, 15: 900, 20: 1000, 29: 400, 40: 1400}, [(0, 14, 100), (15, 28, 0), (29, None, 80)])
     store = ward.open(tmp_path)
     found = store.view().cohort().grades_by_dose
     store.close()
-    assert found[["dose_mg", "grade", "courses"]].values.tolist() == [[100, 4, 1], [80, 3, 1]]
+    assert found[["dose_mg", "grade", "courses"]].values.tolist() == [[100, 4, 1], [80, 2, 1]]
 
 
 # Doses

@@ -28,6 +28,8 @@ PALETTE = {
         "calm_cell": "#dbe5ee",
         "unknown_cell": "#b6a1dc",
         "none_cell": "#ffffff",
+        "on_act": "#1f2933",
+        "on_danger": "#ffffff",
     },
     "dark": {
         "text": "#e6eaee",
@@ -56,5 +58,7 @@ PALETTE = {
         "calm_cell": "#2f4356",
         "unknown_cell": "#7d66b3",
         "none_cell": "#14181d",
+        "on_act": "#14181d",
+        "on_danger": "#14181d",
     },
 }

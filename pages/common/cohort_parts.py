@@ -57,17 +57,27 @@ def draw_figure(figure: dict, name: str, *, opens: bool) -> None:
 
 
 def draw_numbers(
-    shown: pd.DataFrame, name: str, alt: str, columns: dict, notes: list[str], patients: list[str] | None = None
+    shown: pd.DataFrame,
+    name: str,
+    alt: str,
+    notes: list[str],
+    words: tuple[str, ...] = (),
+    patients: tuple[str, ...] = (),
 ) -> None:
-    """How a figure counts and its numbers as a table, sent when opened; `patients`: whom a click on each row opens."""
+    """How a figure counts and its numbers as a table, sent when opened.
+
+    `words`: the columns that are no numbers and stand to the left; `patients`: whom a click on each row opens.
+    """
     place = st.expander("How it is counted, and the numbers", key=f"numbers_{name}", on_change="rerun")
     if not place.open:
         return
     with place:
         st.markdown("\n".join(f"- {shared.plain(note)}" for note in notes if note))
+        numbers = [column for column in shown.columns if column not in words]
+        written = [column for column in numbers if pd.api.types.is_numeric_dtype(shown[column])]
         event = st.dataframe(
-            shown,
-            column_config=columns,
+            shown.style.format(shared.number, subset=written),
+            column_config={column: st.column_config.Column(alignment="right") for column in numbers},
             hide_index=True,
             height=min(TALLEST, ROW * len(shown) + HEADER),
             placeholder=shared.NONE,
@@ -81,10 +91,6 @@ def draw_numbers(
             selected = event.selection.rows or [row for row, _ in event.selection.cells]
             if selected:
                 shared.open_patient(patients[selected[0]])
-
-
-def figures(*names: str, form: str = "%,.0f") -> dict:
-    return {name: st.column_config.NumberColumn(format=form) for name in names}
 
 
 # ANC by day and by week
@@ -110,7 +116,7 @@ def draw_trajectories(cohort: Cohort, minimum: int) -> None:
     names = ("Day", "Courses with a known ANC", "Lower quartile", "Median", "Upper quartile")
     quartiles = cohort.quartiles.set_axis(names, axis="columns")
     alt = "The quartiles of ANC over all courses on every seventh day, in cells/µL"
-    draw_numbers(quartiles, "trajectories", alt, figures(*names), notes)
+    draw_numbers(quartiles, "trajectories", alt, notes)
 
 
 def shown_within(cohort: Cohort) -> findings.Shown:
@@ -127,14 +133,15 @@ def draw_heat_map(cohort: Cohort) -> None:
     figure = heat_map.figure(cohort.cells, cohort.courses, shared.theme())
     shown = cohort.cells.drop_duplicates("row").reset_index(drop=True)
     patients, of = shown["patient_id"].nunique(), cohort.courses["patient_id"].nunique()
-    cut = f" Left out: {of - patients:,} with fewer, as no more than {MOST_ROWS} courses have a row." * (patients < of)
-    told = f"{findings.Shown(patients, of, {}).in_words} Those with the most weeks in the lowest band are first."
-    draw_words(figure["layout"]["meta"]["alt"], f"{told}{cut} A click on a week opens the patient.")
+    fewer = f"fewer weeks in the lowest band (only {MOST_ROWS} courses have a row)"
+    told = findings.Shown(patients, of, {fewer: of - patients} if patients < of else {})
+    draw_words(figure["layout"]["meta"]["alt"], f"{told.in_words} A click on a week opens the patient.")
     draw_figure(figure, "weeks", opens=True)
     known = heat_map.names()
     meant = cohort.cells.assign(meaning=[known[heat_map.code(cell)] for cell in rows(cohort.cells)])
     counted = meant.pivot_table(index="row", columns="meaning", values="week", aggfunc="count", fill_value=0)
-    weeks = counted.reindex(columns=known, fill_value=0).add_prefix("Weeks ").reset_index(drop=True)
+    weeks = counted.reindex(columns=known, fill_value=0).reset_index(drop=True)
+    weeks.columns = [f"Weeks {name[0].lower()}{name[1:]}" for name in known]
     numbers = pd.DataFrame(
         {"Patient": shared.both(shown["name"], shown["patient_id"]), "Drug": shown["drug"], "Site": shown["site"]}
     ).join(weeks)
@@ -144,7 +151,7 @@ def draw_heat_map(cohort: Cohort) -> None:
         "Cannot tell: a count came as “below” or “above” a number, and the bands on both sides of it are possible.",
     ]
     alt = "How many weeks of each patient were in which band"
-    draw_numbers(numbers, "weeks", alt, figures(*weeks.columns), notes, shown["patient_id"].tolist())
+    draw_numbers(numbers, "weeks", alt, notes, ("Patient", "Drug", "Site"), tuple(shown["patient_id"]))
 
 
 # Time to an episode and to its end
@@ -190,10 +197,9 @@ def draw_curve(
         [(step.day, step.at_risk, step.events, percent(step.share), between(step)) for step in curve.steps],
         columns=["Day", "At risk", "Events", share, "95 % interval"],
     )
-    right = {title: st.column_config.Column(alignment="right") for title in (share, "95 % interval")}
     method = "Kaplan-Meier with its 95 % interval (log-log). A stroke on the curve is a course followed to that day."
     alt = f"{share} by day, a row a day with events"
-    draw_numbers(steps, name, alt, figures("Day", "At risk", "Events") | right, [*notes, method])
+    draw_numbers(steps, name, alt, [*notes, method])
 
 
 def between(step: Step) -> str:
@@ -227,7 +233,7 @@ def draw_worst_grades(cohort: Cohort) -> None:
         "A bar is a dose, with all courses that had a count on it: a course stands under each dose it was given.",
         "A count goes with the dose of the day before it or, while the drug was held, with the last one given.",
     ]
-    draw_numbers(numbers, "grades", "Worst ANC grade by drug and dose", figures(*numbers.columns[1:]), notes)
+    draw_numbers(numbers, "grades", "Worst ANC grade by drug and dose", notes, ("Dose",))
 
 
 def draw_shift(cohort: Cohort) -> None:
@@ -283,7 +289,6 @@ def draw_doses(cohort: Cohort) -> None:
             "Median ANC": listed["median_anc"],
         }
     )
-    config = figures("Lowest ANC", "Median ANC") | {"Given": st.column_config.Column(alignment="right")}
     notes = [
         "Given: the doses of all days of the course as recorded, 0 while held, against the first dose on each of them. "
         "Planned off-days count for neither.",
@@ -291,7 +296,7 @@ def draw_doses(cohort: Cohort) -> None:
         f"The {len(listed):,} courses that were given the least." if len(listed) < len(courses) else "",
     ]
     alt = "Share of the starting dose given and ANC in cells/µL, the least given first"
-    draw_numbers(shown, "doses", alt, config, notes, listed["patient_id"].tolist())
+    draw_numbers(shown, "doses", alt, notes, ("Patient", "Starting dose"), tuple(listed["patient_id"]))
 
 
 def draw_days_below(cohort: Cohort, minimum: int) -> None:
@@ -315,12 +320,10 @@ def draw_days_below(cohort: Cohort, minimum: int) -> None:
             "Per 100 patient-days": [days_below.value_words(row, minimum) for row in every.to_dict("records")],
         }
     )
-    config = figures("Courses", "Days below", "Patient-days")
-    config |= {"Per 100 patient-days": st.column_config.Column(alignment="right", help="with its 95 % interval")}
     notes = [
         "Days with an ANC that meets the hold threshold of the course's protocol. A count stands until the next one.",
         "Patient-days: from the first ANC of a course to its last. Before and after nothing is known, and not counted.",
         "Exact Poisson 95 % interval. The days of one episode hang together, so it is narrower than it should be.",
         f"A group of fewer than {minimum:,} courses has no rate: too few to judge.",
     ]
-    draw_numbers(shown, "days", "Days below the hold threshold per 100 patient-days", config, notes)
+    draw_numbers(shown, "days", "Days below the hold threshold per 100 patient-days", notes, ("By", "Group"))

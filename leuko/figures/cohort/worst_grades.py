@@ -14,7 +14,15 @@ ROW, LEAST = 24, 3  # pixels of a bar's row, and rows that a figure is always as
 MOST_ROWS = 24  # doses that are drawn, those of most courses; the table has all
 NAME = 28  # characters of a drug with its dose
 PLOT_WIDTH = 420  # pixels that a bar has at least: a number stands in it where its part is wide enough
-TONES = {"0": "calm", "1": "grade_1", "2": "grade_2", "3": "act", "4": "danger", CANNOT_TELL: "unknown"}
+# Of each grade the fill of its part and the ink of the number in it.
+TONES = {
+    "0": ("calm_cell", "text"),
+    "1": ("grade_1_cell", "text"),
+    "2": ("grade_2_cell", "text"),
+    "3": ("act_cell", "on_act"),
+    "4": ("danger_cell", "on_danger"),
+    CANNOT_TELL: ("unknown_cell", "text"),
+}
 
 
 def table(grades: pandas.DataFrame) -> pandas.DataFrame:
@@ -60,36 +68,40 @@ def figure(wide: pandas.DataFrame, said: str, theme: str = "light") -> dict:
         "ticktext": [html.escape(shortened(name, NAME)) for name in shown.index],
         "showgrid": False,
     }
-    colours = {name: ink.colour(f"{tone}_cell") for name, tone in TONES.items()}
-    entries = [(name if name == CANNOT_TELL else f"grade {name}", colour, colour) for name, colour in colours.items()]
+    fills = {name: ink.colour(fill) for name, (fill, _) in TONES.items()}
+    entries = [(grade_name(name), fill, fill) for name, fill in fills.items()]
     layout["annotations"] = key(entries, ink)
     layout["annotations"] += [
         words(f"{count:,} {'course' if count == 1 else 'courses'}", ink, x=1, xshift=6, yref="y", y=place)
         for place, count in zip(places, shown["courses"], strict=True)
     ]
-    drawn["data"] = [part(shown, places, name, colour) for name, colour in colours.items()]
+    drawn["data"] = [part(shown, places, name, ink) for name in TONES]
     return drawn
 
 
-def part(shown: pandas.DataFrame, places: list[int], name: str, colour: str) -> dict:
+def grade_name(name: str) -> str:
+    return name if name == CANNOT_TELL else f"grade {name}"
+
+
+def part(shown: pandas.DataFrame, places: list[int], name: str, ink: Ink) -> dict:
     """What one grade takes of every bar, with its count where there is room for it."""
     counts, courses = shown[name].tolist(), shown["courses"].tolist()
     widths = [100 * count / of for count, of in zip(counts, courses, strict=True)]
     needed = [len(f"{count:,}") * labels.CHARACTER + 4 for count in counts]
     fits = [width / 100 * PLOT_WIDTH >= room for width, room in zip(widths, needed, strict=True)]
-    grade = name if name == CANNOT_TELL else f"grade {name}"
+    grade, (fill, number) = grade_name(name), TONES[name]
     return {
         "type": "bar",
         "orientation": "h",
         "name": grade,
         "y": places,
         "x": widths,
-        "marker": {"color": colour, "line": {"width": 0}},
+        "marker": {"color": ink.colour(fill), "line": {"width": 0}},
         "text": [f"{count:,}" if fit and count else "" for count, fit in zip(counts, fits, strict=True)],
         "textposition": "inside",
         "insidetextanchor": "middle",
         "textangle": 0,
-        "textfont": {"size": 12},
+        "textfont": {"size": 12, "color": ink.colour(number)},
         "constraintext": "none",
         "customdata": [
             labels.hover(dose, f"{grade}: {count:,} of {of:,} courses")
