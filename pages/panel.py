@@ -14,6 +14,7 @@ from pandas.io.formats.style import Styler
 from leuko.store import MOST_ROWS, About, Aside, Filters
 from pages.common import address, shared
 from pages.common.alerts import draw_alerts_of_panel
+from pages.common.guide import draw_guide
 from pages.common.needs import first_sentence, needs
 from pages.common.news import MARK, draw_news
 
@@ -326,6 +327,7 @@ def main() -> None:
     source = store.path, shared.sites()
     offered = read_choices(*source)
     unknown = unknown_in_address(offered, store.about)
+    draw_guide(store)
     top = st.container()
     as_of, filters = draw_filters(offered)
     alerts = read_alerts(*source, as_of, filters)

@@ -348,3 +348,12 @@ def test_no_number_of_the_worklist_loses_its_first_digits(open_panel, column, wi
     widths = json.loads(open_panel().dataframe[0].proto.columns)
     letter, padding = 7, 18  # pixels
     assert widths[column]["width"] >= letter * len(widest) + padding
+
+
+def test_the_guide_on_simulated_data_goes_when_it_is_dismissed_and_stays_away(open_panel):
+    app = open_panel()
+    assert "New here?" in said(app)
+    app.button(key="dismiss_guide").click().run()
+    assert "New here?" not in said(app)
+    assert "off" in app.query_params["guide"]
+    assert "New here?" not in said(open_panel(guide="off"))
