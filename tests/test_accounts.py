@@ -119,7 +119,7 @@ def test_the_numbers_are_those_of_the_load_report(load):
 @pytest.mark.parametrize(("number", "words"), [
     (0, ("0 rows were set aside at the load", "0 rows were loaded in part", "0 loaded exposures fit no protocol")),
     (1, ("1 row was set aside at the load", "1 row was loaded in part", "1 loaded exposure fits no protocol and is")),
-    (1000, ("1,000 rows were set aside at the load", "1,000 rows were loaded in part", "1,000 loaded exposures fit no")),
+    (1000, ("1,000 rows were set aside at the load", "1,000 rows were loaded in part", "1,000 loaded exposures fit")),
 ])  # fmt: skip
 def test_one_row_is_one_row(number, words):
     found = Accounts(number, number, number)

@@ -488,7 +488,7 @@ def test_a_document_that_is_too_large_for_memory_is_read_line_by_line(read, monk
     if limit:
         assert rows(read(files=packed), "SELECT sum(rows_read) FROM load_report") == [(3,)]
     else:
-        with pytest.raises(SourceError, match="b.json.gz: is not JSON"):
+        with pytest.raises(SourceError, match=r"b\.json\.gz: is not JSON"):
             read(files=packed)
 
 

@@ -10,6 +10,7 @@ import zipfile
 
 import duckdb
 import openpyxl
+import pandas
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -102,6 +103,14 @@ def parquet(tmp_path, query):
     file = tmp_path / "made.parquet"
     with duckdb.connect() as maker:
         maker.execute(f"COPY ({query}) TO '{file}' (FORMAT parquet)")
+    return file.read_bytes()
+
+
+def frame_as_parquet(tmp_path, frame):
+    file = tmp_path / "frame.parquet"
+    with duckdb.connect() as maker:
+        maker.register("frame", frame)
+        maker.execute(f"COPY (FROM frame) TO '{file}' (FORMAT parquet)")
     return file.read_bytes()
 
 
@@ -617,17 +626,15 @@ def test_no_row_is_lost(read, con, rows, taken, encoding):
 @given(rows=st.lists(CELLS, max_size=8), taken=PATIENTS, shape=st.sampled_from(["csv.gz", "parquet", "xlsx"]))
 def test_no_row_is_lost_in_any_shape(read, con, tmp_path, rows, taken, shape):
     rows = [cells for cells in rows if any(cells)]  # an empty row of a workbook is no row
-    text = io.StringIO()
-    csv.writer(text, quoting=csv.QUOTE_ALL).writerows([("patient", "taken", "anc"), *rows])
-    packed = gzip.compress(text.getvalue().encode())
-    (tmp_path / "rows.csv.gz").write_bytes(packed)
-    as_text = f"FROM read_csv('{tmp_path}/rows.csv.gz', all_varchar = true, header = true, auto_detect = false, columns = "
-    as_text += "{'patient': 'VARCHAR', 'taken': 'VARCHAR', 'anc': 'VARCHAR'}, delim = ',', quote = '\"')"
-    content = {
-        "csv.gz": lambda: packed,
-        "parquet": lambda: parquet(tmp_path, as_text),
-        "xlsx": lambda: workbook(("A", [("patient", "taken", "anc"), *rows])),
-    }[shape]()
+    names = ("patient", "taken", "anc")
+    if shape == "xlsx":
+        content = workbook(("A", [names, *rows]))
+    elif shape == "parquet":
+        content = frame_as_parquet(tmp_path, pandas.DataFrame(rows, columns=names, dtype=str))
+    else:
+        text = io.StringIO()
+        csv.writer(text, quoting=csv.QUOTE_ALL).writerows([names, *rows])
+        content = gzip.compress(text.getvalue().encode())
     select = COUNTS + " WHERE patient IS DISTINCT FROM '" + taken + "'"
     read(content, mapping_of(select, file=f"labs.{shape}", keys=NUMBERS), f"labs.{shape}")
     assert accounts(con)[f"labs.{shape}"][0] == len(rows)
@@ -665,10 +672,8 @@ def test_a_damaged_csv_is_accounted_for_or_refused_in_one_line(read, con, data):
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), inside=st.booleans())
 def test_a_damaged_packed_csv_is_accounted_for_or_refused_in_one_line(read, con, data, inside):
-    if inside:
-        content = gzip.compress(damaged(GOOD_CSV, data.draw))
-    else:
-        content = damaged(gzip.compress(GOOD_CSV), data.draw)
+    """The packing, or what is packed."""
+    content = gzip.compress(damaged(GOOD_CSV, data.draw)) if inside else damaged(gzip.compress(GOOD_CSV), data.draw)
     accounted_or_refused(read, con, content, "labs.csv.gz")
 
 
@@ -716,6 +721,16 @@ def test_the_example_of_the_document_says_and_loads_what_stands_there(read, con)
 def test_the_document_lists_every_key():
     table = DOCUMENT.partition("| key of `[files.NAME]` |")[2].partition("\n\n")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(RawFile.model_fields)
+
+
+def test_the_document_states_the_limits():
+    for limit in (
+        f"longer than {selects.LONGEST_MINUTES} minutes",
+        f"more than {excel.LARGEST_UNPACKED >> 20} MB unpacked",
+        f"more than {excel.MOST_CELLS:,}",
+        f"up to {texts.LARGEST_UNPACKED >> 30} GB",
+    ):
+        assert limit in " ".join(DOCUMENT.split())
 
 
 @pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.toml")), ids=lambda example: example.stem)

@@ -1,5 +1,9 @@
-"""Real children in ALL maintenance: one command loads them, and the rule finds what was counted apart."""
+"""Real and public data: one command loads each, with the counts that are stated for it.
 
+Of the children in ALL maintenance the rule finds what was counted apart.
+"""
+
+from contextlib import closing
 from datetime import date
 
 import duckdb
@@ -9,9 +13,72 @@ import leuko
 from leuko.__main__ import main
 from leuko.store import Filters, Store
 from tests import cohorts
+from tests.accounted import every_row_is_accounted_for
+from tests.serving import ROOT
+
+EXAMPLES = ROOT / "leuko" / "sources" / "mapped" / "examples"
+MAPPED = ("mimic3-demo", "clinsight-edc", "eicu-demo")
+COMMANDS = {
+    "all-maintenance": ["--dose-unit", "mg/m2"],
+    **{name: ["--mapping", str(EXAMPLES / f"{name}.toml")] for name in MAPPED},
+    **{name: ["--format", "fhir"] for name in ("fhir-mimic3-demo", "fhir-mimic4-demo", "fhir-small")},
+    "omop-synthea27nj": ["--format", "omop"],
+}
+MEASURED = "labs WHERE NOT derived AND analyte ="
+ROWS = "load_report WHERE file ="
+# of each folder what is stated beside it: where to count, and how many there are
+STATED = {
+    "all-maintenance": [
+        (f"{MEASURED} 'anc'", 3097), ("labs WHERE value < 500", 53), ("labs WHERE value < 750", 153),
+        ("labs WHERE value < 1000", 296), ("exposures", 6853), ("(SELECT DISTINCT patient_id FROM labs)", 60),
+    ],
+    "mimic3-demo": [
+        (f"{MEASURED} 'wbc'", 2021), (f"{MEASURED} 'platelets' AND comparator = ''", 2085),
+        (f"{MEASURED} 'segs_pct'", 546), (f"{MEASURED} 'granulocytes'", 99), ("patients", 100),
+        (f"{MEASURED} 'granulocytes' AND value < 500", 20), ("labs WHERE analyte = 'anc' AND derived", 546),
+        # the 547th percentage: COMPUTER NETWORK FAILURE
+        ("rejected WHERE reason = 'not a number' AND raw_record LIKE '%segs_pct%'", 1),
+    ],
+    "clinsight-edc": [
+        (f"{MEASURED} 'anc'", 58), (f"{MEASURED} 'neutrophils_pct'", 3), (f"{MEASURED} 'anc' AND value = 169430", 1),
+        ("rejected WHERE reason = 'not a number' AND raw_record LIKE '%\"anc\"%'", 1), ("exposures", 28),
+    ],
+    "eicu-demo": [
+        (f"{MEASURED} 'wbc'", 861), (f"{MEASURED} 'platelets'", 863), (f"{MEASURED} 'segs_pct'", 511),
+        (f"{MEASURED} 'bands_pct'", 47), ("(SELECT DISTINCT site FROM patients)", 79),
+    ],
+    "fhir-mimic3-demo": [
+        ("patients", 100), (f"{ROWS} 'Observation.ndjson' AND rows_read = 4986", 1),
+        (f"{ROWS} 'MedicationRequest.ndjson' AND rows_read = 51", 1), (f"{MEASURED} 'wbc'", 2021),
+        (f"{MEASURED} 'platelets' AND comparator = ''", 2085), (f"{MEASURED} 'granulocytes'", 99),
+    ],
+    "fhir-mimic4-demo": [
+        ("patients", 100), (f"{ROWS} 'MedicationRequest.ndjson.gz' AND rows_read = 3630", 1),
+        (f"{ROWS} 'MedicationAdministration.ndjson.gz' AND rows_read = 8795", 1), ("labs", 0),
+    ],
+    "fhir-small": [(f"{MEASURED} 'anc' AND value = 7900", 1), ("labs", 1)],
+    "omop-synthea27nj": [
+        ("patients", 28), (f"{MEASURED} 'wbc'", 107), (f"{MEASURED} 'platelets'", 107), (f"{MEASURED} 'anc'", 0),
+        (f"{ROWS} 'DRUG_EXPOSURE.csv' AND rows_read = 883", 1),
+    ],
+}  # fmt: skip
 
 AS_OF = date(2022, 1, 1)
 WITH_COURSES = Filters(drug=("mercaptopurine",))
+
+
+def test_every_sample_has_its_command_and_its_counts(real_data):
+    assert {path.name for path in real_data.iterdir() if path.is_dir()} == set(COMMANDS) == set(STATED)
+
+
+@pytest.mark.parametrize("sample", COMMANDS)
+def test_one_command_loads_a_sample_with_the_counts_stated_for_it(real_data, tmp_path, sample):
+    database = tmp_path / "sample.duckdb"
+    assert main(["load", "--from", str(real_data / sample), *COMMANDS[sample], "--db", str(database)]) == 0
+    with closing(duckdb.connect(str(database), read_only=True)) as con:
+        every_row_is_accounted_for(con)
+        for where, rows in STATED[sample]:
+            assert con.execute(f"SELECT count(*) FROM {where}").fetchall() == [(rows,)], where
 
 
 @pytest.fixture(scope="module")

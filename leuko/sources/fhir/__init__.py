@@ -43,13 +43,13 @@ LINES = """read_csv(
     rejects_table = 'bad_lines', rejects_scan = 'bad_files')"""
 
 
-def read(con, folder, *, dose_unit="mg", codes=None):
+def read(con, folder, *, dose_unit="mg", codes=None, on_step=lambda share: None):
     """Read the FHIR files of a folder (or one file) into the canonical tables of ``con``.
 
     Files are *.ndjson and *.json, plain or .gz; others are passed over, and named in a line that is given back (and in
     the table ``load_notes``). ``codes`` is a CSV file of the site's own codes (columns system, code, analyte; an empty
-    system stands for codes that name none). ``dose_unit`` is for the canonical tables alone: FHIR doses name their unit,
-    and one without is set aside.
+    system stands for codes that name none). ``dose_unit`` is for the canonical tables alone: FHIR doses name their
+    unit, and one without is set aside. ``on_step`` is told which share of the work is done, up to 1.
     Raises SourceError where the folder or a file cannot be read, or ``codes`` names an unknown analyte.
     """
     files = _files(Path(folder))
@@ -61,11 +61,12 @@ def read(con, folder, *, dose_unit="mg", codes=None):
     _bring_own_codes(con, codes)
     first, *others = sorted(HERE.glob("*.sql"))
     _run(con, first)
-    for path in files:
+    for place, path in enumerate(files, start=1):
         _bring_file(con, path)
+        on_step(place / len(files) / 2)
     for step in others:
         _run(con, step)
-    canonical_tables(con, dose_unit=dose_unit)
+    canonical_tables(con, dose_unit=dose_unit, on_step=lambda share: on_step((1 + share) / 2))
     return keep(con, not_read(Path(folder), files))
 
 

@@ -22,7 +22,7 @@ from leuko.sources.notes import keep
 HERE = Path(__file__).parent
 
 
-def read(con, folder, mapping, *, dose_unit="mg"):
+def read(con, folder, mapping, *, dose_unit="mg", on_step=lambda share: None):
     """Read the files of a folder as the mapping says into the canonical tables of `con`.
 
     `mapping` is a TOML file or a folder with a `mapping.toml`. `dose_unit` holds for exposures that name none. Gives
@@ -41,7 +41,7 @@ def read(con, folder, mapping, *, dose_unit="mg"):
             _account(con, wanted)
             for kind in sources.COLUMNS:
                 con.execute(f"CREATE OR REPLACE TEMP TABLE raw_{kind} AS FROM mapped.selected.{kind}")
-            sources.canonical_tables(con, dose_unit=dose_unit)
+            sources.canonical_tables(con, dose_unit=dose_unit, on_step=lambda share: on_step((1 + share) / 2))
             _keep_raw_rows(con)
         finally:
             con.execute("DETACH mapped")

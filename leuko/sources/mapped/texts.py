@@ -1,4 +1,4 @@
-"""Text files, also gzipped: which encoding and which delimiter, then DuckDB's CSV reader, as for leuko's own CSV files."""
+"""Text files, also gzipped: which encoding and which delimiter, then DuckDB's reader, as for leuko's own CSV files."""
 
 import codecs
 import csv
@@ -28,8 +28,8 @@ LARGEST_UNPACKED = 10 << 30  # bytes of a gzipped file
 def bring_text(con, table, label, path, section, place):
     """Fill `raw_<table>` from a text file; gives the names of its columns and how it was read.
 
-    Lines that cannot be read go to `malformed`, as those of leuko's own CSV files do. A copy of what was packed, and one
-    in UTF-8 of a file in another encoding, is put into the folder `place`.
+    Lines that cannot be read go to `malformed`, as those of leuko's own CSV files do. A copy of what was packed, and
+    one in UTF-8 of a file in another encoding, is put into the folder `place`.
     """
     is_packed = path.name.lower().endswith(".gz")
     if is_packed:

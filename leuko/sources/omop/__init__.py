@@ -87,12 +87,13 @@ KEPT = {
 }
 
 
-def read(con, path, *, dose_unit="mg"):
+def read(con, path, *, dose_unit="mg", on_step=lambda share: None):
     """Read the OMOP tables at `path` into the canonical tables of `con`.
 
     `path` is a folder or a DuckDB file, which is opened for reading only. Doses are mg a day: the amount of the drug's
     ingredient in one unit (`drug_strength`) × quantity / days_supply; a row for which this cannot be worked out is set
     aside with the reason. `dose_unit` is what the other readers take, and holds for no row here.
+    `on_step` is told which share of the work is done, up to 1.
     Files of the folder that are no table of COLUMNS are named in a line that is given back (and in `load_notes`).
     Raises SourceError where a required table or column is missing or a file cannot be read.
     """
@@ -116,7 +117,7 @@ def read(con, path, *, dose_unit="mg"):
         con.execute(step.read_text(encoding="utf-8"))
     for table in COLUMNS:
         con.execute(f"DROP TABLE raw_{table}")
-    sources.canonical_tables(con, dose_unit=dose_unit)
+    sources.canonical_tables(con, dose_unit=dose_unit, on_step=lambda share: on_step((1 + share) / 2))
     # a dose that was set aside is still known to be a dose of this patient
     con.execute(
         """UPDATE rejected SET patient_id = json_extract_string(raw_record, '$.patient_id')
