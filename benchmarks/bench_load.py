@@ -5,14 +5,16 @@
 The cohort is that of bench_rule, shuffled, once with lows in nearly every patient and once in 2 % of them, written as
 the CSV and as the Parquet file that leuko reads. In turn: DuckDB copies the file into a table on disk (`copy`); leuko
 reads it with its doses, makes the canonical tables of it and applies the rule with its alerts, on disk too (`load and
-evaluate`); and the whole of `python -m leuko load`, with audit, checks and publishing (`publish`). What is printed are
-medians and the ratios round by round.
+evaluate`); and `python -m leuko load` does all of that with audit, checks and publishing (`whole load`). What is
+printed are medians and the ratios round by round.
 """
 
 import argparse
 import multiprocessing
 import resource
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from contextlib import closing
@@ -21,13 +23,14 @@ from pathlib import Path
 import duckdb
 
 from benchmarks.bench_rule import AS_OF, COHORT, DOSES, RESULTS_EACH, SHARES_LOW, Timed
-from leuko import alerts, publish, sources
+from leuko import alerts, sources
 from leuko.protocols import load_protocols, write_tables
 from leuko.settings import default_settings
 
 GOALS = {"csv": 4, "parquet": 6}
 LABS = """SELECT
-    patient_id, analyte, value, comparator, raw_unit AS unit, collected_at, reported_at, specimen, status, ref_low, ref_high
+    patient_id, analyte, value, comparator, raw_unit AS unit, collected_at, reported_at, specimen, status, ref_low,
+    ref_high
 FROM labs"""
 EXPOSURES = "SELECT patient_id, drug, setting, dose_mg, dose_unit, start_on, end_on, end_reason FROM exposures"
 
@@ -62,25 +65,28 @@ def load_and_evaluate(place: Path, files: dict[str, Path], steps: bool) -> None:
 
 
 def whole_load(place: Path, files: dict[str, Path]) -> None:
-    publish.load_csv(place / "published.duckdb", **files, as_of=AS_OF)
+    named = [part for name, file in files.items() for part in (f"--{name}", str(file))]
+    given = [*named, "--db", str(place / "published.duckdb"), "--as-of", AS_OF.isoformat()]
+    subprocess.run([sys.executable, "-m", "leuko", "load", *given], check=True)
 
 
 def measure(ending: str, share: float, rows: int, rounds: int, steps: bool, report) -> None:
     with tempfile.TemporaryDirectory() as folder:
         files = write_files(Path(folder), ending, rows // RESULTS_EACH, share)
-        clock = {"copy": [], "load and evaluate": [], "publish": []}
+        clock = {"copy": [], "load and evaluate": [], "whole load": []}
         for _ in range(rounds):
             for name, run in (
                 ("copy", lambda place: copy(place, files, ending)),
                 ("load and evaluate", lambda place: load_and_evaluate(place, files, steps)),
-                ("publish", lambda place: whole_load(place, files)),
+                ("whole load", lambda place: whole_load(place, files)),
             ):
                 with tempfile.TemporaryDirectory(dir=folder) as place:
                     started = time.perf_counter()
                     run(Path(place))
                     clock[name].append(time.perf_counter() - started)
         size = files["labs"].stat().st_size
-        report.put({"clock": clock, "size": size, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss})
+        peaks = [resource.getrusage(who).ru_maxrss / 2**20 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        report.put({"clock": clock, "size": size, "peaks": peaks})
 
 
 def ratio(clock: dict[str, list[float]], name: str) -> str:
@@ -108,8 +114,8 @@ def main() -> None:
             print(f"{cohort}, {ending}: {chosen.rows:,} lab rows, {answer['size'] / 2**20:,.0f} MB")
             print("  " + ", ".join(f"{name} {statistics.median(taken):.2f} s" for name, taken in clock.items()))
             print(f"  load and evaluate / copy {ratio(clock, 'load and evaluate')}; goal at most {goal}")
-            print(f"  publish / copy {ratio(clock, 'publish')}")
-            print(f"  peak memory {answer['peak'] / 2**20:.1f} GB", flush=True)
+            print(f"  whole load / copy {ratio(clock, 'whole load')}")
+            print("  peak memory {:.1f} GB, whole load {:.1f} GB".format(*answer["peaks"]), flush=True)
 
 
 if __name__ == "__main__":

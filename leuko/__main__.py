@@ -20,11 +20,14 @@ from leuko.difference import compare
 from leuko.evaluation import COLUMNS, Result, last_day
 from leuko.inputs import FORMATS, NEEDED, Shape, of_files, of_folder
 from leuko.inputs import KINDS as FILES
+from leuko.progress import Bar
 from leuko.protocols import ProtocolError, described, load_protocols, write_tables
 from leuko.settings import SettingsError, default_settings, read_settings
 from leuko.sources import SourceError
 from leuko.store import About, Filters, Store, StoreError, open_published
 from leuko.watch import Watch
+
+LOADING = {"Reading the files": 0.5, "Applying the rule": 0.45, "Publishing": 0.05}
 
 
 class Incomplete(ValueError):
@@ -160,12 +163,16 @@ def run_load(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> Non
     shape = shape_of(parser, chosen)
     found = of_folder(chosen.folder, shape, adding=chosen.add) if chosen.folder else of_files(files, shape.dose_unit)
     publishing = publish.add if chosen.add else publish.load
+    notes: list[str] = []
+    with Bar(LOADING) as bar:
 
-    def read(con: duckdb.DuckDBPyConnection) -> None:
-        for note in found.read(con) or ():
-            print(note)
+        def read(con: duckdb.DuckDBPyConnection) -> None:
+            notes.extend(found.read(con, on_step=bar.step) or ())
 
-    set_aside = publishing(chosen.db, read, files=found.files, as_of=chosen.as_of, origin=found.origin, say=progress)
+        told = {"say": bar.say, "on_step": bar.step}
+        set_aside = publishing(chosen.db, read, files=found.files, as_of=chosen.as_of, origin=found.origin, **told)
+    for note in notes:
+        print(note)
     report(Accounts(set_aside) if chosen.add else accounts_of(chosen.db))
 
 

@@ -4,6 +4,7 @@
 others as they are; both leave the same file.
 """
 
+from collections.abc import Callable
 from datetime import date
 
 import duckdb
@@ -18,21 +19,28 @@ OF_COURSES = "checks"  # has no patient of its own
 COURSES = " UNION ".join(f"SELECT patient_id, course FROM base.{table}" for table in ("worklist", "episodes"))
 WRITTEN = (*KEPT, "alerts", *alerts.KEPT, "audit_events")
 
+OnStep = Callable[[float], None]  # is told which share is done, up to 1
 
-def write(con: duckdb.DuckDBPyConnection, as_of: date, settings: dict[str, Setting]) -> None:
+
+def write(
+    con: duckdb.DuckDBPyConnection, as_of: date, settings: dict[str, Setting], on_step: OnStep = lambda share: None
+) -> None:
     """Answer for every patient in the canonical tables of `con`, as known on `as_of`."""
-    answer(con, as_of, settings)
-    checks.write(con, as_of)
+    answer(con, as_of, settings, on_step=lambda share: on_step(0.8 * share))
+    checks.write(con, as_of, lambda share: on_step(0.8 + 0.2 * share))
 
 
-def rewrite(con: duckdb.DuckDBPyConnection, as_of: date, settings: dict[str, Setting]) -> None:
-    """Answer anew for the patients in the temporary table `touched`, in the catalog `base` that is in use.
+def rewrite(
+    con: duckdb.DuckDBPyConnection, as_of: date, settings: dict[str, Setting], on_step: OnStep = lambda share: None
+) -> None:
+    """Answer anew for the patients that `leuko.additions.merge` touched, in the catalog `base` that is in use.
 
     A course keeps no number of its own from one answer to the next, only one that no other course has.
     """
     for table in READ:
-        con.execute(f"CREATE TEMP TABLE {table} AS FROM base.{table} SEMI JOIN touched USING (patient_id)")
-    answer(con, as_of, settings, temporary=True)
+        rows = "labs_now" if table == "labs" else f"base.{table} SEMI JOIN touched USING (patient_id)"
+        con.execute(f"CREATE TEMP TABLE {table} AS FROM {rows}")
+    answer(con, as_of, settings, temporary=True, on_step=lambda share: on_step(0.8 * share))
     con.execute(f"CREATE TEMP TABLE old_courses AS SELECT course FROM ({COURSES}) SEMI JOIN touched USING (patient_id)")
     highest = con.execute(f"SELECT coalesce(max(course), 0) FROM ({COURSES})").fetchall()[0][0]
     for table in WRITTEN:
@@ -41,15 +49,22 @@ def rewrite(con: duckdb.DuckDBPyConnection, as_of: date, settings: dict[str, Set
         con.execute(f"INSERT INTO base.{table} BY NAME {renumbered(con, table, highest)}")
     for table in (*READ, *WRITTEN, "old_courses"):
         con.execute(f"DROP TABLE temp.{table}")
-    checks.write(con, as_of)
+    checks.rewrite(con, as_of, lambda share: on_step(0.8 + 0.2 * share))
 
 
 def answer(
-    con: duckdb.DuckDBPyConnection, as_of: date, settings: dict[str, Setting], *, temporary: bool = False
+    con: duckdb.DuckDBPyConnection,
+    as_of: date,
+    settings: dict[str, Setting],
+    *,
+    temporary: bool = False,
+    on_step: OnStep = lambda share: None,
 ) -> None:
-    rules.run(con, as_of, keep=KEPT, aside=tuple(ASIDE), temporary=temporary)
+    rules.run(
+        con, as_of, keep=KEPT, aside=tuple(ASIDE), temporary=temporary, on_step=lambda share: on_step(share / 2)
+    )
     alerts.run(con, as_of, settings, temporary=temporary)
-    measures.run(con, as_of, settings, temporary=temporary)
+    measures.run(con, as_of, settings, temporary=temporary, on_step=lambda share: on_step((1 + share) / 2))
     rules.drop(con, ASIDE)
 
 

@@ -21,7 +21,10 @@ COLUMNS = (
 )  # fmt: skip
 # Which version of a result is read: the same text as for the tables of counts.
 RESULTS_USED = (FOLDER.parent / "queries" / "results_used.sql").read_text(encoding="utf-8")
-VIEWS = ("worklist_before", "worklist_now", "results_before", "results_now")
+COMPARED = {
+    "results_before": "TABLE", "results_now": "TABLE", "changed_statuses": "TABLE", "worklist_before": "VIEW",
+    "worklist_now": "VIEW",
+}  # fmt: skip
 CHANGED = f"""
     SELECT changed.*, counts.counts
     FROM changed_statuses AS changed
@@ -30,10 +33,13 @@ CHANGED = f"""
 """
 
 
-def write(con: duckdb.DuckDBPyConnection, as_of: date) -> None:
-    """Write `changed_courses` of a load: what is another on `as_of` than in `before`, the version that it replaces."""
+def write(con: duckdb.DuckDBPyConnection, as_of: date, labs_before: str = "before.labs", labs: str = "labs") -> None:
+    """Write `changed_courses` of a load: what is another on `as_of` than in `before`, the version that it replaces.
+
+    The results of all who changed are in the tables `labs_before` and `labs`.
+    """
     before = con.execute("SELECT as_of FROM before.about").fetchall()[0][0]
-    compare(con, "before.worklist", known("before.labs", before), known("labs", as_of))
+    compare(con, "before.worklist", known(labs_before, before), known(labs, as_of))
     con.execute(f"CREATE TABLE changed_courses AS {CHANGED}")
     drop(con)
 
@@ -50,7 +56,7 @@ def since(con: duckdb.DuckDBPyConnection, before: date, worklist: pandas.DataFra
     """A query for what is another in the worklist of `con`, of `as_of`, than in `worklist`, that of the day `before`.
 
     Columns: COLUMNS. A course that was not on the list on one of the days has no status there (None). `counts`: the
-    last three results that are read now and were not read before, or are withdrawn since, of what its protocol reads, in
+    last three results, of what its protocol reads, that are read now and were not read before, or were withdrawn; in
     cells/µL; None where there is none and the day, a dose or an event changed it.
     """
     con.register("earlier", worklist)
@@ -68,20 +74,22 @@ def known(labs: str, as_of: date) -> str:
 
 
 def compare(con: duckdb.DuckDBPyConnection, worklist_before: str, known_before: str, known_now: str) -> None:
-    """Write what CHANGED reads: the courses that changed, and the results that are read of their patients, on both sides."""
+    """Write what CHANGED reads: the courses that changed, and the results that are read of them, on both sides."""
     con.execute(rules.WORDS[1])
     con.execute(f"CREATE OR REPLACE TEMP VIEW worklist_before AS FROM {worklist_before}")
     con.execute("CREATE OR REPLACE TEMP VIEW worklist_now AS FROM worklist")
     con.execute(f"CREATE OR REPLACE TEMP TABLE changed_statuses AS {STATUSES}")
-    for view, known_labs in (("results_before", known_before), ("results_now", known_now)):
+    for table, known_labs in (("results_before", known_before), ("results_now", known_now)):
         con.execute(
-            f"""CREATE OR REPLACE TEMP VIEW {view} AS
+            f"""CREATE OR REPLACE TEMP TABLE {table} AS
             WITH known_labs AS (FROM {known_labs} AS known SEMI JOIN changed_statuses USING (patient_id)),
-            results_used AS ({RESULTS_USED}) FROM results_used WHERE used"""
+            results_used AS ({RESULTS_USED})
+            SELECT patient_id, analyte, collected_at, specimen, derived, value, comparator
+            FROM results_used
+            WHERE used AND analyte IN (SELECT analyte FROM thresholds)"""
         )
 
 
 def drop(con: duckdb.DuckDBPyConnection) -> None:
-    for view in reversed(VIEWS):
-        con.execute(f"DROP VIEW IF EXISTS temp.{view}")
-    con.execute("DROP TABLE IF EXISTS temp.changed_statuses")
+    for name, kind in COMPARED.items():
+        con.execute(f"DROP {kind} IF EXISTS temp.{name}")

@@ -41,10 +41,9 @@ def dry_run(
     with tempfile.TemporaryDirectory() as folder, closing(duckdb.connect(config=MEMORY)) as con:
         file = Path(folder) / f"{kind}.csv"
         file.write_bytes(content)
-        on_step(0.1)
         try:
-            sources.read_csv(con, **{name: file if name == kind else None for name in COLUMNS}, dose_unit=dose_unit)
-            on_step(0.8)
+            files = {name: file if name == kind else None for name in COLUMNS}
+            sources.read_csv(con, **files, dose_unit=dose_unit, on_step=lambda share: on_step(0.9 * share))
             return found(con, kind)
         except duckdb.Error as error:
             raise SourceError(f"{file.name}: cannot be read ({str(error).splitlines()[0]})") from error

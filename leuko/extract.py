@@ -7,6 +7,7 @@ once, not anew for each number.
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
@@ -20,7 +21,7 @@ from leuko.figures.findings import percent, share
 from leuko.figures.labels import day_in_words
 from leuko.measures import MEASURES, Measure
 from leuko.settings import Setting
-from leuko.store import View
+from leuko.store import About, View
 
 NOTICE = "It supports clinical judgement and never replaces it."
 ENDINGS = {  # as they are written, with what each means
@@ -146,8 +147,7 @@ class Extract:
         return {
             "Data": self.about.title or "no title",
             "As known on": day_in_words(self.as_of),
-            "Load": f"number {self.about.number:,}, of {self.loaded_at:%Y-%m-%d %H:%M} UTC, "
-            f"evaluated for {day_in_words(self.about.as_of)}",
+            "Load": load_in_words(self.about, self.loaded_at),
             "Counted": self.scope_in_words,
             "Protocols": f"version {self.about.protocols_version}",
             "Software": f"leuko {software_version()}",
@@ -177,6 +177,11 @@ def extract(
     """What the audit of a view says; `settings` None: those beside the database. A past day takes its evaluation."""
     with view.store.audited(view.as_of) as cursor:
         yield Extract(cursor, view, settings or view.store.settings, scope)
+
+
+def load_in_words(about: About, loaded_at: datetime) -> str:
+    """`number 12, of 2026-03-31 14:05 UTC, evaluated for 31 March 2026`."""
+    return f"number {about.number:,}, of {loaded_at:%Y-%m-%d %H:%M} UTC, evaluated for {day_in_words(about.as_of)}"
 
 
 def software_version() -> str:

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import duckdb
-
 from leuko import sources
 from leuko.sources import SourceError
 
@@ -32,15 +30,18 @@ class Shape:
 
 @dataclass(frozen=True)
 class Input:
-    """What `leuko.publish` needs: what brings the rows in, the files they come from, what these say of themselves."""
+    """What `leuko.publish` needs: what brings the rows in, the files they come from, what these say of themselves.
 
-    read: Callable[[duckdb.DuckDBPyConnection], list[str] | None]
+    `read` takes a connection and `on_step`, which is told the share that is done.
+    """
+
+    read: Callable[..., list[str] | None]
     files: tuple[Path, ...]
     origin: dict
 
 
 def of_files(files: dict[str, Path | None], dose_unit: str) -> Input:
-    """CSV files by the name of their table; None where there is none."""
+    """CSV or Parquet files by the name of their table; None where there is none."""
     read = partial(sources.read_csv, **files, dose_unit=dose_unit)
     return Input(read, tuple(file for file in files.values() if file), {})
 
@@ -49,13 +50,21 @@ def of_folder(folder: Path, shape: Shape, *, adding: bool) -> Input:
     """The files of a folder (for OMOP also a DuckDB file). What is added may be any one of the tables."""
     origin = read_origin(folder)
     if shape.format == "csv" and not shape.mapping:
-        found = {kind: folder / f"{kind}.csv" for kind in KINDS}
+        found = {kind: table_file(folder, kind) for kind in KINDS}
         needed = () if adding else NEEDED
         files = {kind: file if kind in needed or file.exists() else None for kind, file in found.items()}
         if not any(files.values()):
             raise SourceError(f"{folder}: has none of {', '.join(file.name for file in found.values())}")
         return Input(of_files(files, shape.dose_unit).read, tuple(file for file in files.values() if file), origin)
     return Input(partial(reader(folder, shape), dose_unit=shape.dose_unit), files_in(folder, shape), origin)
+
+
+def table_file(folder: Path, kind: str) -> Path:
+    """The file of a table in a folder, CSV or Parquet; SourceError where there are both."""
+    plain, parquet = folder / f"{kind}.csv", folder / f"{kind}.parquet"
+    if plain.exists() and parquet.exists():
+        raise SourceError(f"{folder}: {plain.name} and {parquet.name} are one table")
+    return parquet if parquet.exists() else plain
 
 
 def reader(folder: Path, shape: Shape) -> Callable[..., None]:

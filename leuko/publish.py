@@ -48,6 +48,7 @@ SET_ASIDE_OF_LOAD = "SELECT CAST(coalesce(sum(set_aside), 0) AS BIGINT) FROM loa
 
 Read = Callable[[duckdb.DuckDBPyConnection], None]
 Say = Callable[[str], None]
+OnStep = Callable[[float], None]
 
 
 class NothingNew(StoreError):
@@ -74,7 +75,7 @@ class Version:
                     f"{like}: damaged, or published by another version of leuko; load again, or undo the last load"
                 )
             shutil.copyfile(like, self.place)
-        con = duckdb.connect(str(self.place))
+        con = connected(self.place)
         if self.replaces is not None and (self.replaces == like or is_whole(self.replaces)):
             attach(con, self.replaces, "before")
         return con
@@ -110,21 +111,22 @@ def load(
     as_of: date | None = None,
     origin: dict | None = None,
     say: Say = lambda line: None,
+    on_step: OnStep = lambda share: None,
 ) -> int:
     """Publish a new database at `db` from what `read` brings in, evaluated for `as_of` (default: its last day).
 
     `read` is one of the readers of `leuko.sources`: it fills the canonical tables of the connection that it is given.
     `files` are those it reads, whose hashes are kept. `origin` may hold `title`, `simulated` and `note`, which every
-    screen shows. `say` is told what is being done. Gives the number of rows that were set aside. Raises SourceError,
-    ProtocolError or StoreError, and leaves the database as it was.
+    screen shows. `say` is told what is being done, and `on_step` which share of applying the rule is done. Gives the
+    number of rows that were set aside. Raises SourceError, ProtocolError or StoreError, and leaves the database as it
+    was.
     """
     with building(Path(db), "load", say) as new, closing(new.opened()) as con:
         say("Reading the files")
         bring_in(con, read, history.take_in(files), new.load.number)
         say("Applying the rule")
-        con.execute("CREATE OR REPLACE TABLE labs AS FROM labs ORDER BY patient_id, collected_at, analyte")
         day = as_of or last_day(con)
-        answer_all(con, day, new.settings)
+        answer_all(con, day, new.settings, on_step)
         told = {name: kind((origin or {}).get(name, kind())) for name, kind in ORIGIN.items()}
         said = {**told, "as_of": day, "protocols_version": version(load_protocols())}
         sign(con, new, said, [new.load.number])
@@ -140,6 +142,7 @@ def add(
     as_of: date | None = None,
     origin: dict | None = None,
     say: Say = lambda line: None,
+    on_step: OnStep = lambda share: None,
 ) -> int:
     """Publish `db` anew with what `read` brings in beside what stands there: see `load` and `leuko.additions`.
 
@@ -157,18 +160,20 @@ def add(
             refuse_mixture(standing, origin or {})
             say("Reading the files")
             added = new.place.with_name("added.duckdb")
-            with closing(duckdb.connect(str(added))) as reading:
+            with closing(connected(added)) as reading:
                 bring_in(reading, read, came, new.load.number)
             attach(con, added, "added")
             touched = additions.merge(con, new.load.number)
             say("Applying the rule")
             day = as_of or max(standing["as_of"], last_day(con))
             said = {**standing, "as_of": day, "protocols_version": version(load_protocols())}
+            compared = ()
             if said == standing and history.settings_hold(con, new.settings):
-                answers.rewrite(con, day, new.settings)
+                answers.rewrite(con, day, new.settings, on_step)
+                compared = ("labs_before", "labs_now")
             else:
-                answer_all(con, day, new.settings)
-            sign(con, new, said, [*history.held(con), new.load.number], touched)
+                answer_all(con, day, new.settings, on_step)
+            sign(con, new, said, [*history.held(con), new.load.number], touched, compared)
             return con.execute(SET_ASIDE_OF_LOAD, [new.load.number]).fetchall()[0][0]
 
 
@@ -211,24 +216,34 @@ def bring_in(con: duckdb.DuckDBPyConnection, read: Read, came: tuple[InputFile, 
     history.begin(con, number, came)
 
 
-def answer_all(con: duckdb.DuckDBPyConnection, as_of: date, settings: dict[str, Setting]) -> None:
+def answer_all(
+    con: duckdb.DuckDBPyConnection, as_of: date, settings: dict[str, Setting], on_step: OnStep
+) -> None:
     """Write all that rests on the day, the protocols and the settings."""
     write_tables(con, load_protocols())
-    answers.write(con, as_of, settings)
+    answers.write(con, as_of, settings, on_step)
     write_facts(con, temporary=False)
     write_grades(con)
     write_settings(con, settings)
 
 
 def sign(
-    con: duckdb.DuckDBPyConnection, new: Version, said: dict, holds: list[int], touched: int | None = None
+    con: duckdb.DuckDBPyConnection,
+    new: Version,
+    said: dict,
+    holds: list[int],
+    touched: int | None = None,
+    compared: tuple[str, ...] = (),
 ) -> None:
-    """Write what a version says of itself, which load made it, and what is another than in the one it replaces."""
+    """Write what a version says of itself, which load made it, and what is another than in the one it replaces.
+
+    `touched`: how many patients it touched, None for all. `compared`: see `leuko.changes.write`.
+    """
     con.execute(ABOUT, {**said, "layout": LAYOUT, "number": new.load.number})
     con.execute("DROP TABLE IF EXISTS changed_courses")
     if follows(con):
         history.carry_on(con)
-        changes.write(con, said["as_of"])
+        changes.write(con, said["as_of"], *compared)
     else:
         changes.write_nothing(con)
     history.write(con, new.load, holds, touched, new.settings)
@@ -265,6 +280,13 @@ def refuse_known(con: duckdb.DuckDBPyConnection, came: tuple[InputFile, ...]) ->
 def refuse_mixture(standing: dict, origin: dict) -> None:
     if origin.get("simulated") and not standing["simulated"]:
         raise SourceError("simulated patients cannot be added to a database of real ones")
+
+
+def connected(file: Path) -> duckdb.DuckDBPyConnection:
+    """A connection to a file that is built, without DuckDB's bars of progress: they would fill the log of a watch."""
+    con = duckdb.connect(str(file))
+    con.execute("SET enable_progress_bar = false")
+    return con
 
 
 def attach(con: duckdb.DuckDBPyConnection, file: Path, name: str) -> None:

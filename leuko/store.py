@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -110,8 +110,8 @@ class Aside:
 class Data(Aside):
     """What a load read and what the checks found in it.
 
-    `files` (file, kind, rows_read, loaded, set_aside) and `notes` (file, note: what the reader says of a file) are those
-    of the whole file. `checks` is the frame of `leuko.checks.run`, of the sites that may be seen.
+    `files` (file, kind, rows_read, loaded, set_aside) and `notes` (file, note: what the reader says of a file) are
+    those of the whole file. `checks` is the frame of `leuko.checks.run`, of the sites that may be seen.
     """
 
     files: pandas.DataFrame
@@ -143,7 +143,7 @@ class Patient:
 class Store:
     """One published file. `path` is the real file behind the name: key every cache by it.
 
-    `loaded_at`: when it was written (UTC). `settings`: those its audit events can be read with; `settings_waiting`: the
+    `loaded_at`: when its load began (UTC). `settings`: those its audit events can be read with; `settings_waiting`: the
     names of those that a file changed since, and that wait for the next load.
     """
 
@@ -156,7 +156,8 @@ class Store:
             except SettingsError as refused:
                 raise StoreError(str(refused)) from refused
             self.settings, self.settings_waiting = audit.settings_in_force(cursor, written)
-        self.loaded_at = datetime.fromtimestamp(os.path.getmtime(self.path), UTC)
+            began = cursor.execute("SELECT loaded_at FROM loads WHERE number = ?", [self.about.number])
+            self.loaded_at = began.fetchall()[0][0].replace(tzinfo=UTC)
         self._replays: OrderedDict[date, duckdb.DuckDBPyConnection] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -277,6 +278,11 @@ class View:
         )
         recent_anc = self._recent_anc(listed["patient_id"].unique().tolist())
         return listed.merge(recent_anc, on="patient_id", how="left")
+
+    def courses(self, filters: Filters, patients: Sequence[str]) -> pandas.DataFrame:
+        """The courses of these patients that the filters leave, as the worklist has them, whatever status is chosen."""
+        query = f"SELECT * FROM kept WHERE list_contains($patients, patient_id) ORDER BY {URGENT_FIRST}"
+        return self._read(query, replace(filters, status=None), patients=list(patients))
 
     def changes(self, filters: Filters, since: date | None = None) -> pandas.DataFrame:
         """Courses of another status or dose than on the day `since`, or (None) than before the last load.
@@ -569,13 +575,13 @@ class View:
     def _number(self, query: str, filters: Filters) -> int:
         return int(self._read(query, filters).iat[0, 0])
 
-    def _read(self, query: str, filters: Filters) -> pandas.DataFrame:
+    def _read(self, query: str, filters: Filters, **asked: object) -> pandas.DataFrame:
         """A query over `kept`: the rows of the worklist that the sites and the filters leave."""
         with self.store.day(self.as_of) as cursor:
             cursor.execute(rules.WORDS[1])
             return cursor.execute(
                 f"WITH listed AS ({QUERIES['listed']}), kept AS ({QUERIES['kept']}) {query}",
-                {"sites": sites_parameter(self.sites), **filters.parameters()},
+                {"sites": sites_parameter(self.sites), **filters.parameters(), **asked},
             ).df()
 
     def _rejected(self, condition: str, limit: int, **asked: str | None) -> pandas.DataFrame:

@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 
 from leuko import inputs, publish
+from leuko.accounts import Accounts
 from leuko.inputs import Input, Shape
 from leuko.protocols import ProtocolError
 from leuko.settings import SettingsError
@@ -64,7 +65,7 @@ class Watch:
             found = self.input_of(delivery, adding=adding)
             if not (adding and publish.remembers(self.db, found.files)):
                 set_aside = load(self.db, found.read, files=found.files, origin=found.origin)
-                self.tell_once(f"{delivery.name}: loaded, {set_aside:,} rows set aside")
+                self.tell_once(f"{delivery.name}: loaded; {Accounts(set_aside).set_aside_words}")
         except LoadRunning:
             return False
         except SourceError as refused:

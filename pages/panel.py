@@ -15,6 +15,7 @@ from leuko.store import MOST_ROWS, About, Aside, Filters
 from pages.common import address, shared
 from pages.common.alerts import draw_alerts_of_panel
 from pages.common.guide import draw_guide
+from pages.common.handover import draw_handover
 from pages.common.needs import first_sentence, needs
 from pages.common.news import MARK, draw_news
 
@@ -351,6 +352,7 @@ def main() -> None:
     else:
         draw_nothing_found(in_words(filters, offered), read_without_each(*source, as_of, filters))
     draw_set_aside(*read_set_aside(*source))
+    draw_handover(store, as_of, filters)
 
 
 shared.only_within_dashboard()

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 
+from leuko.courses import identity
 from leuko.figures import GRADE_VERSION, use_in_words
 from leuko.notes import cause_in_words
 from leuko.store import MOST_ROWS, About, Filters, Patient
@@ -17,7 +18,8 @@ from pages.common.alerts import draw_alerts_of_patient
 from pages.common.courses import draw_courses
 from pages.common.growth_factors import draw_growth_factors
 from pages.common.markup import safe
-from pages.common.trajectory import draw_figure
+from pages.common.summary import draw_summary
+from pages.common.trajectory import SCALES, draw_figure
 from pages.common.why import draw_episodes, draw_sources, draw_why
 
 FOUND_AT_ONCE = 20
@@ -86,26 +88,9 @@ def show_patient(patient_id: str | None) -> None:
 # Who it is and what to do
 
 
-def identity(about: dict, as_of: date) -> str:
-    """Who this is, on one line; a death or leaving after `as_of` was not known then."""
-    birth = f"born {shared.day(about['birth_date'])}" if not shared.is_missing(about["birth_date"]) else ""
-    duffy = "Duffy-null on record" if about["duffy_null"] is True else ""
-    gone = [
-        f"{word} {shared.day(about[key])}"
-        for key, word in (("died_on", "died"), ("left_on", "left"))
-        if not shared.is_missing(about[key]) and about[key] <= as_of
-    ]
-    parts = [
-        about["patient_id"],
-        birth,
-        about["sex"],
-        about["site"],
-        about["clinician"],
-        about["diagnosis"],
-        duffy,
-        *gone,
-    ]
-    told = " · ".join(safe(part) for part in parts if not shared.is_missing(part) and part)
+def who(about: dict, as_of: date) -> str:
+    """Who this is, on one line."""
+    told = " · ".join(safe(part) for part in identity(about, as_of))
     return f'<div><strong style="font-size:1.2rem">{safe(about["name"])}</strong> {told}</div>'
 
 
@@ -267,13 +252,15 @@ def main() -> None:
             st.error(f"There is no patient “{shared.plain(patient_id)}” here, or not one that you may see.")
             return
         set_aside = read_set_aside(*source, patient_id)
-        st.html(identity(patient.about, as_of))
+        st.html(who(patient.about, as_of))
         draw_alerts_of_patient(patient.alerts)
         draw_courses(patient)
         draw_set_aside_line(set_aside, is_another_day=as_of != store.about.as_of)
         mark = marked(store.about)
         draw_mark(mark)
     draw_patient(patient, as_of, set_aside, mark)
+    with side:
+        draw_summary(store, as_of, patient, st.session_state["scale"] or SCALES[0])
 
 
 shared.only_within_dashboard()

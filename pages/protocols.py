@@ -6,11 +6,12 @@ What its reader can say after three seconds: "Hold dasatinib when ANC is below 5
 import pandas as pd
 import streamlit as st
 
+from leuko.courses import COUNTS, action_words
 from leuko.protocols.words import in_words
 from pages.common import address, shared
 from pages.common.imagined import draw_checker
 from pages.common.markup import safe, table
-from pages.common.why import COUNTS, action_words, origin, source_words, text_words
+from pages.common.why import origin, source_words, text_words
 
 PARTS = {"table": "The table", "try": "Try it on an imagined patient"}
 VERBS = {"anc": "is", "platelets": "are"}

@@ -11,14 +11,14 @@ from pathlib import Path
 import duckdb
 import pandas
 
-from leuko import publish, sources
-from leuko.inputs import NEEDED, of_files
+from leuko import publish
+from leuko.inputs import NEEDED, Shape, of_folder
 from tests import hospital
 from tests.wards import Hospital
 
 Delivery = dict[str, pandas.DataFrame]
 
-# What must not depend on the deliveries in which rows came. Only where a row came from does, and which number a course has.
+# What must not depend on the deliveries in which rows came; where a row came from does, and the number of a course.
 TABLES = (
     "episodes", "recommendations", "worklist", "alerts", "growth_factors", "audit_events", "doses", "checks",
     "check_results", "unmatched", "labs", "exposures", "events", "patients", "rejected", "other_cells",
@@ -66,7 +66,7 @@ def write(delivery: Delivery, folder: Path) -> Path:
 
 def load(db: Path, folder: Path, *, as_of: date | None = None) -> int:
     """Load a folder of CSV files: the first whole, the next added."""
-    found = of_files({name: file if (file := folder / f"{name}.csv").exists() else None for name in sources.COLUMNS}, "mg")
+    found = of_folder(folder, Shape(), adding=db.exists())
     publishing = publish.add if db.exists() else publish.load
     return publishing(db, found.read, files=found.files, as_of=as_of)
 

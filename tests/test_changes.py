@@ -39,7 +39,7 @@ BEFORE = {
         *(stood(patient) for patient in LISTED),
         result("evening", "anc", 300, EARLIER + timedelta(days=9), reported_at=MIDNIGHT - A_SECOND),
         result("no_drug", "anc", 3000, EARLIER),
-        result("overdue", "anc", 3000, MIDNIGHT - timedelta(days=15)),  # the next was due yesterday
+        result("overdue", "anc", 3000, MIDNIGHT - timedelta(days=18)),  # the next was due four days ago
         result("told_late", "anc", 400, datetime(2026, 1, 12)),
         result("told_late", "anc", 1500, datetime(2026, 1, 30)),
     ],
@@ -158,7 +158,7 @@ def test_a_course_that_was_not_on_the_list_has_no_status_before(db):
 
 
 def test_a_dose_of_the_past_that_is_told_late_changes_what_the_last_load_said(db):
-    """The low count came on 80 mg and not on 100: it is 50 mg now. What was given is read on both days as it is known now."""
+    """The low count came on 80 mg and not on 100, so 50 mg. Of both days the doses are read as they are known now."""
     row = changes(db)["told_late"]
     assert (row["status_before"], row["status"]) == ("reduce", "reduce")
     assert (row["dose_before_mg"], row["dose_mg"], row["dose_unit"]) == (80, 50, "mg")

@@ -582,3 +582,23 @@ base_date + CAST(Tag AS INTEGER) AS collected_at, row_number AS source FROM raw'
         "export.csv: dates count from 2000-01-01, which is day 0 of each patient",
         "more.csv: not read: the mapping does not name it",
     ]
+
+
+def test_what_is_said_of_added_files_stands_beside_what_was_said_of_the_first(tmp_path, capsys):
+    given = ["--format", "fhir", "--db", str(tmp_path / "ward.duckdb")]
+    for number, add in enumerate(([], ["--add"]), start=1):
+        folder = tmp_path / f"delivery {number}"
+        folder.mkdir()
+        (folder / "a.ndjson").write_text(
+            '{"resourceType": "Observation", "status": "final", "subject": {"reference": "Patient/P1"}, '
+            '"code": {"coding": [{"system": "http://loinc.org", "code": "751-8"}]}, '
+            f'"effectiveDateTime": "2024-03-0{number}", "valueQuantity": {{"value": 0.4, "code": "10*9/L"}}}}\n'
+        )
+        (folder / "a.xml").write_text("")
+        assert main(["load", "--from", str(folder), *add, *given]) == 0
+        assert capsys.readouterr().out == f"delivery {number}: not read: a.xml\n"
+    store = Store(tmp_path / "ward.duckdb")
+    assert store.view().data().notes.values.tolist() == [
+        ["delivery 1", "not read: a.xml"], ["load 2 delivery 2", "not read: a.xml"],
+    ]  # fmt: skip
+    store.close()

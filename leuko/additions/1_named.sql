@@ -7,6 +7,9 @@ UNION SELECT patient_id FROM added.events
 UNION SELECT patient_id FROM added.other_cells
 UNION SELECT patient_id FROM added.rejected WHERE patient_id IS NOT NULL;
 
+-- All results are read once: of these patients as they were.
+CREATE OR REPLACE TEMP TABLE labs_before AS FROM base.labs SEMI JOIN named USING (patient_id);
+
 -- A row's mark in a later load names that load too: the same file name may come every night.
 CREATE OR REPLACE TEMP MACRO of_this_load(source) AS
     'load ' || (SELECT number FROM this_load) || ' ' || replace(source, '; ', '; load ' || (SELECT number FROM this_load) || ' ');

@@ -19,8 +19,9 @@ BROUGHT = ("new_labs", "new_other_cells", "new_exposures", "new_patients", "new_
 def merge(con: duckdb.DuckDBPyConnection, number: int) -> int:
     """Bring the rows of `added` into `base`, as load `number`; gives how many patients they touch.
 
-    `con` has both attached and `base` in use, as a load published it. Leaves the temporary table `touched` (patient_id)
-    for what is to be answered anew.
+    `con` has both attached and `base` in use, as a load published it. Leaves temporary tables for what is to be
+    answered anew: `touched` (patient_id), and all results of these patients as they were, `labs_before` (others may
+    stand there too), and as they are, `labs_now`.
     """
     con.execute(f"CREATE OR REPLACE TEMP TABLE this_load AS SELECT {number:d} AS number")
     for step in STEPS.values():
@@ -33,9 +34,22 @@ def merge(con: duckdb.DuckDBPyConnection, number: int) -> int:
 
 def derive_again(con: duckdb.DuckDBPyConnection) -> None:
     """Derive the ANC of those of whom a part of a differential is new: its other parts may have come before."""
-    con.execute("CREATE TEMP TABLE labs AS FROM base.labs SEMI JOIN to_derive USING (patient_id) WHERE NOT derived")
+    con.execute(
+        """CREATE TEMP TABLE labs AS
+        FROM (FROM labs_before UNION ALL BY NAME FROM new_labs) AS known SEMI JOIN to_derive USING (patient_id)
+        WHERE NOT derived"""
+    )
     con.execute("CREATE TEMP TABLE other_cells AS FROM base.other_cells SEMI JOIN to_derive USING (patient_id)")
     sources.derive_anc(con)
     con.execute("DELETE FROM base.labs WHERE derived AND patient_id IN (FROM to_derive)")
     con.execute("INSERT INTO base.labs BY NAME FROM temp.labs WHERE derived")
+    con.execute(
+        """CREATE OR REPLACE TEMP TABLE labs_now AS
+        FROM (
+            FROM labs_before WHERE NOT (derived AND patient_id IN (FROM to_derive))
+            UNION ALL BY NAME FROM new_labs
+            UNION ALL BY NAME FROM temp.labs WHERE derived
+        ) AS known
+        SEMI JOIN touched USING (patient_id)"""
+    )
     con.execute("DROP TABLE temp.labs; DROP TABLE temp.other_cells")

@@ -30,6 +30,12 @@ READ = ("labs", "exposures", "patients", "events", "rejected", "doses")  # table
 RESULTS = ("error", "failed", "passed", "not applicable")
 MOST_ROWS = 1000  # of one check that are kept in the file: more than anybody reads on a screen
 ROWS = {"patient_id": "TEXT", "day": "DATE", "words": "TEXT", "source": "TEXT"}
+KEEP_MOST_ROWS = f"""
+    DELETE FROM check_failures WHERE rowid IN (
+        SELECT rowid FROM check_failures
+        QUALIFY row_number() OVER (PARTITION BY "check" ORDER BY patient_id, day, source) > {MOST_ROWS:d}
+    )
+"""
 ABOUT = ("counted", "means", "threshold", "unit", "source", "severity")
 
 
@@ -61,15 +67,65 @@ def failing(con: duckdb.DuckDBPyConnection, name: str, as_of: date, limit: int =
             return pandas.DataFrame(columns=list(ROWS))
 
 
-def write(con: duckdb.DuckDBPyConnection, as_of: date) -> None:
+def write(
+    con: duckdb.DuckDBPyConnection, as_of: date, on_step: Callable[[float], None] = lambda share: None
+) -> None:
     """Write `check_results`, the frame of `run`, and `check_failures`: the failing rows, at most 1,000 of a check."""
     columns = ", ".join(f"{name} {kind}" for name, kind in ROWS.items())
     con.execute(f'CREATE OR REPLACE TABLE check_failures ("check" TEXT, {columns})')
     with prepared(con):
-        found = results(con, as_of, keep=True)
+        found = results(con, as_of, on_step, keep=True)
+    write_results(con, found)
+
+
+def write_results(con: duckdb.DuckDBPyConnection, found: pandas.DataFrame) -> None:
     con.register("found", found)
     con.execute("CREATE OR REPLACE TABLE check_results AS SELECT * REPLACE (CAST(error AS TEXT) AS error) FROM found")
     con.unregister("found")
+
+
+def rewrite(
+    con: duckdb.DuckDBPyConnection, as_of: date, on_step: Callable[[float], None] = lambda share: None
+) -> None:
+    """Write both anew where only the patients that `leuko.additions.merge` touched have other rows than in `before`.
+
+    What was found in their rows as they were is taken off, what is found in them now is added. Where a check could not
+    run, all of them are run over everybody.
+    """
+    found = con.execute("FROM check_results").df()
+    was = of_touched(con, as_of, "before", "labs_before", lambda share: on_step(share / 2))
+    con.execute("DELETE FROM check_failures WHERE patient_id IS NULL OR patient_id IN (FROM touched)")
+    now = of_touched(con, as_of, "base", "labs_now", lambda share: on_step((1 + share) / 2), keep=True)
+    if "error" in {*found["result"], *was["result"], *now["result"]} or found["check"].tolist() != list(CHECKS):
+        write(con, as_of)
+        return
+    for column in ("looked_at", "failing"):
+        found[column] += now[column] - was[column]
+    found["result"] = [result_of(*numbers) for numbers in found[["looked_at", "failing"]].itertuples(index=False)]
+    write_results(con, found)
+    con.execute(KEEP_MOST_ROWS)
+
+
+def of_touched(
+    con: duckdb.DuckDBPyConnection,
+    as_of: date,
+    catalog: str,
+    labs: str,
+    on_step: Callable[[float], None],
+    *,
+    keep: bool = False,
+) -> pandas.DataFrame:
+    """The frame of `run` over the touched patients of a catalog, and over its rows that name no patient."""
+    for table in READ:
+        rows = labs if table == "labs" else f"{catalog}.{table}"
+        con.execute(
+            f"CREATE TEMP TABLE {table} AS FROM {rows} WHERE patient_id IS NULL OR patient_id IN (FROM touched)"
+        )
+    with prepared(con):
+        found = results(con, as_of, on_step, keep=keep)
+    for table in READ:
+        con.execute(f"DROP TABLE temp.{table}")
+    return found
 
 
 @contextmanager
@@ -114,8 +170,11 @@ def counted(con: duckdb.DuckDBPyConnection, name: str, as_of: date, keep: bool) 
             con.execute(f"INSERT INTO check_failures SELECT '{name}', * FROM ({failing_rows(name, MOST_ROWS)})", known)
     except duckdb.Error as error:
         return {"result": "error", "looked_at": 0, "failing": 0, "error": in_one_line(error)}
-    result = "failed" if failed else "passed" if rows else "not applicable"
-    return {"result": result, "looked_at": rows, "failing": failed, "error": None}
+    return {"result": result_of(rows, failed), "looked_at": rows, "failing": failed, "error": None}
+
+
+def result_of(looked_at: int, failing: int) -> str:
+    return "failed" if failing else "passed" if looked_at else "not applicable"
 
 
 def looked_at(name: str) -> str:

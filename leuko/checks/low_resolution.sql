@@ -18,8 +18,11 @@ candidates AS (
     WHERE coalesce(result.comparator, '') = ''
 ),
 
-given AS (
-    SELECT DISTINCT patient_id, protocol FROM doses WHERE dose_mg > 0
+-- First the few cuts of each patient: results are many.
+of_patients AS MATERIALIZED (
+    SELECT given.patient_id, cuts.*
+    FROM (SELECT DISTINCT patient_id, protocol FROM doses WHERE dose_mg > 0) AS given
+    JOIN cuts ON cuts.protocol = given.protocol
 ),
 
 near AS (
@@ -30,9 +33,8 @@ near AS (
         cuts.protocol, cuts.role, cuts.operator, cuts.cut
     FROM candidates
     JOIN unit_powers ON unit_powers.raw_unit = candidates.raw_unit
-    JOIN given ON given.patient_id = candidates.patient_id
-    JOIN cuts
-        ON cuts.protocol = given.protocol AND cuts.analyte = candidates.analyte
+    JOIN of_patients AS cuts
+        ON cuts.patient_id = candidates.patient_id AND cuts.analyte = candidates.analyte
         AND candidates.value >= cuts.cut * 0.5 AND candidates.value <= cuts.cut * 1.5
 ),
 

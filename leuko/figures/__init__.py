@@ -5,6 +5,7 @@ Building the dict directly takes a tenth of the time that `plotly.graph_objects`
 """
 
 import html
+from dataclasses import replace
 from datetime import date
 
 import pandas
@@ -29,19 +30,29 @@ DAY_FIRST = [  # how days are written on the time axis, by the distance of its m
 
 
 def patient_figure(
-    patient, as_of: date, *, scale: str = "linear", theme: str = "light", mark: tuple[date, str] | None = None
+    patient,
+    as_of: date,
+    *,
+    scale: str = "linear",
+    theme: str = "light",
+    mark: tuple[date, str] | None = None,
+    shown: tuple[date, date] | None = None,
 ) -> dict:
     """Counts, decisions, doses and events of one patient on one time axis, as known on `as_of`.
 
     `patient` holds the frames of `leuko.store.Patient`; counts in cells/µL, doses in the unit recorded.
     `scale` is that of ANC and WBC, "linear" or "log" (0 is drawn on the bottom line, and the heading says
     so); `theme` is "light" or "dark". The bands of `leuko/bands.csv` are always there, with or without
-    counts. `mark` is a day with words, such as an event of the audit: a line at its start, named at its top.
+    counts. `mark` is a day with words, such as an event of the audit: a line at its start, named at its top. `shown`:
+    the first and the last of the days to show, instead of all; words are chosen to fit those.
     Raises KeyError for another theme and ValueError for another scale.
     """
     if scale not in ("linear", "log"):
         raise ValueError(f"the ANC axis is linear or log, not {scale!r}")
     view = span(patient, pandas.Timestamp(as_of), scale, theme, mark)
+    if shown:
+        first, last = (pandas.Timestamp(day) for day in shown)
+        view = replace(view, start=first, end=last + pandas.Timedelta(days=1))
     panels = [
         count_panel(patient, "anc", view),
         decision_panel(patient, view),
@@ -126,6 +137,8 @@ def blank_layout(view: View, patient_id: str, height: int) -> dict:
         "margin": MARGIN,
         "showlegend": False,
         "hovermode": "closest",
+        "dragmode": "select",
+        "selectdirection": "h",
         "uirevision": patient_id,
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
@@ -153,13 +166,7 @@ def blank_layout(view: View, patient_id: str, height: int) -> dict:
 def mark_episodes(layout: dict, episodes: pandas.DataFrame, view: View) -> None:
     """Shade each episode from onset to recovery (or as_of) behind all panels, its name above."""
     known = rows(episodes.sort_values("onset_on"))
-    several = len({episode["drug"] for episode in known}) > 1
-    numbers = [str(episode["episode"]) for episode in known]
-    names = [
-        f"{episode['drug']}: episode {episode['episode']}" if several else f"episode {episode['episode']}"
-        for episode in known
-    ]
-    shown = labels.fitting([view.pixel(episode["onset_on"]) for episode in known], names, numbers)
+    shown = labels.fitting([view.pixel(episode["onset_on"]) for episode in known], *episode_names(known))
     for episode, name in zip(known, shown, strict=True):
         start = episode["onset_on"].isoformat()
         end = (episode["recovered_on"] or view.as_of + pandas.Timedelta(days=1)).isoformat()
@@ -190,6 +197,14 @@ def mark_episodes(layout: dict, episodes: pandas.DataFrame, view: View) -> None:
                 "font": {"size": 12, "color": view.colour("faint")},
             }
         )
+
+
+def episode_names(episodes: list[dict]) -> tuple[list[str], list[str]]:
+    """The names of episodes, long and short; the drug is said where there are several."""
+    several = len({episode["drug"] for episode in episodes}) > 1
+    numbers = [str(episode["episode"]) for episode in episodes]
+    drugs = [f"{episode['drug']}: " if several else "" for episode in episodes]
+    return [f"{drug}episode {number}" for drug, number in zip(drugs, numbers, strict=True)], numbers
 
 
 def mark_as_of(layout: dict, view: View) -> None:

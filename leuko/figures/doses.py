@@ -14,6 +14,11 @@ DAY = pandas.Timedelta(days=1)
 
 def dose_panels(patient, view: View) -> list[Panel]:
     """A strip for each drug: steps; 0 (held) a heavy line; days with no dose recorded left empty."""
+    return [dose_panel(of_drug, view) for of_drug in doses_by_drug(patient, view).values()]
+
+
+def doses_by_drug(patient, view: View) -> dict[str, list[dict]]:
+    """The doses of each drug up to the day shown, in time order; `over` is the end of the last day of each."""
     doses = patient.doses[patient.doses["start_on"] <= view.as_of].sort_values(
         ["drug", "start_on", "dose_mg"]
     )
@@ -21,11 +26,11 @@ def dose_panels(patient, view: View) -> list[Panel]:
     for dose in rows(doses):
         over = min(dose["end_on"] or view.as_of, view.as_of) + DAY
         by_drug.setdefault(dose["drug"], []).append(dose | {"over": over})
-    return [dose_panel(of_drug, view) for of_drug in by_drug.values()]
+    return by_drug
 
 
 def dose_panel(doses: list[dict], view: View) -> Panel:
-    """One drug; each row of `doses` has, as `over`, the end of its last day."""
+    """One drug; `doses` as `doses_by_drug` has them."""
     drug, unit = doses[-1]["drug"], doses[-1]["dose_unit"]
     top = max([1, *(dose["dose_mg"] for dose in doses)])
     marks = {"tickvals": [0, top], "ticktext": ["0", labels.number_in_words(top)]}
@@ -89,12 +94,9 @@ def steps(doses: list[dict], view: View) -> dict:
 
 def names(doses: list[dict], top: float, view: View) -> dict:
     """The doses in words along the top of the strip, where they change and stay long enough to be named."""
-    said = [
-        labels.amount(dose["dose_mg"], dose["dose_unit"]) if dose["dose_mg"] else "held" for dose in doses
-    ]
-    changes = [place for place, words in enumerate(said) if place == 0 or words != said[place - 1]]
-    times = [doses[place]["start_on"] for place in changes]
-    shown = labels.lasting([view.pixel(time) for time in times], [said[place] for place in changes])
+    times, said = zip(*changes(doses), strict=True)
+    times = [max(time, view.start) for time in times]  # of days before those shown, the last name stands at their left
+    shown = labels.lasting([view.pixel(time) for time in times], list(said))
     return {
         "type": "scatter",
         "mode": "text",
@@ -106,6 +108,13 @@ def names(doses: list[dict], top: float, view: View) -> dict:
         "text": [html.escape(text) for text in shown],
         "textposition": "top right",
     }
+
+
+def changes(doses: list[dict]) -> list[tuple[pandas.Timestamp, str]]:
+    """Each day on which another dose begins, and that dose in words."""
+    said = [labels.amount(dose["dose_mg"], dose["dose_unit"]) if dose["dose_mg"] else "held" for dose in doses]
+    before = [None, *said]
+    return [(dose["start_on"], words) for dose, words, last in zip(doses, said, before, strict=False) if words != last]
 
 
 def dose_hover(dose: dict) -> str:

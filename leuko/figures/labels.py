@@ -1,6 +1,7 @@
 """Words and their places on a figure: how a day or a count is written, and which labels fit."""
 
 import html
+import re
 import textwrap
 from datetime import datetime
 from decimal import Decimal
@@ -32,6 +33,21 @@ def number_in_words(value: float) -> str:
 def amount(value: float, unit: str | None) -> str:
     """`100 mg`; a dose whose unit is not recorded stands alone."""
     return f"{number_in_words(round(value, 6))} {unit or ''}".strip()
+
+
+def cut_short(words: str, length: int) -> str:
+    """At most `length` characters of a sentence, then `…`; never cut within brackets, nor beside a number.
+
+    So no count loses its unit or the remark behind it, and no day its year.
+    """
+    if len(words) <= length:
+        return words
+    ends = [
+        place.start()
+        for place in re.finditer(r"(?<!\d) (?!\d)", words[: length - 1])
+        if words.count("(", 0, place.start()) == words.count(")", 0, place.start())
+    ]
+    return f"{words[: ends[-1]].rstrip(' ,;:')} …" if ends else textwrap.shorten(words, length, placeholder=" …")
 
 
 def hover(*lines: str | None) -> str:

@@ -61,16 +61,18 @@ def mark(row: str, at: datetime, words: str, hover: str, colour: str) -> dict:
 def lane(heading: str, marks: list[dict], view: View) -> Panel | None:
     """A strip of dated marks with words, one row for each `row` named at the left; None without marks.
 
-    `◂` before a name: all its marks lie to the left of the days shown.
+    `◂` before a name: none of its marks is among the days shown, and the last lies to their left; `▸`: to their right.
     """
     if not marks:
         return None
     names = sorted({each["row"] for each in marks})
-    shown_rows = {each["row"] for each in marks if each["at"] >= view.start}
+    shown_rows = {each["row"] for each in marks if view.start <= each["at"] <= view.end}
+    later_rows = {each["row"] for each in marks if each["at"] > view.end}
+    signs = {name: "" if name in shown_rows else "▸ " if name in later_rows else "◂ " for name in names}
     axis = {
         "range": [len(names) - 0.5, -0.5],
         "tickvals": list(range(len(names))),
-        "ticktext": [html.escape(name if name in shown_rows else f"◂ {name}") for name in names],
+        "ticktext": [html.escape(signs[name] + name) for name in names],
         "showgrid": False,
     }
     panel = Panel(heading, ROW_HEIGHT * len(names), axis)

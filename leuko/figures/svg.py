@@ -237,11 +237,26 @@ class Drawing:
             f' fill="{self.colours[fill]}"{edge}/>'
         )
 
-    def text(self, x: float, y: float, words: str, colour: str, anchor: str = "start", *, bold: bool = False) -> None:
+    def text(
+        self,
+        x: float,
+        y: float,
+        words: str,
+        colour: str,
+        anchor: str = "start",
+        *,
+        bold: bool = False,
+        halo: bool = False,
+    ) -> None:
+        """Words at a place, where there are any; a `halo` keeps them legible where they stand on a line."""
+        if not words:
+            return
         anchored = "" if anchor == "start" else f' text-anchor="{anchor}"'
         heavy = ' font-weight="bold"' if bold else ""
+        paper = f' stroke="{self.colours["card"]}" stroke-width="3" paint-order="stroke"' if halo else ""
         self.parts.append(
-            f'<text x="{short(x)}" y="{short(y)}" fill="{self.colours[colour]}"{anchored}{heavy}>{safe(words)}</text>'
+            f'<text x="{short(x)}" y="{short(y)}" fill="{self.colours[colour]}"{anchored}{heavy}{paper}>{safe(words)}'
+            "</text>"
         )
 
     def whole(self, tall: float, title: str, said: str) -> str:

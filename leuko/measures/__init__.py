@@ -5,6 +5,7 @@ read: the doses as days, the actions on them, and what was known on the day of e
 that the rule made, so the flags and the audit cannot disagree. docs/audit.md says it in words.
 """
 
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
@@ -165,11 +166,17 @@ MEASURES = {name: read_measure(name) for name in NAMES}
 
 
 def run(
-    con: duckdb.DuckDBPyConnection, as_of: date, settings: dict[str, Setting], *, temporary: bool = False
+    con: duckdb.DuckDBPyConnection,
+    as_of: date,
+    settings: dict[str, Setting],
+    *,
+    temporary: bool = False,
+    on_step: Callable[[float], None] = lambda share: None,
 ) -> None:
     """Write `audit_events`, one row an event of a measure, from what the rule left in `con` for `as_of`.
 
     `con` holds the canonical tables, the protocol tables, the rule's answers and those of its steps named in READ.
+    `on_step` is told after each step which share of them is done, up to 1.
     """
     # The events of a day asked before make room first: two of the widest table at once would spill to the disk.
     con.execute(f"DROP TABLE IF EXISTS {'temp.' if temporary else ''}audit_events")
@@ -177,10 +184,11 @@ def run(
     write_settings(con, settings)
     after = as_of + timedelta(days=1)
     con.execute("CREATE OR REPLACE TEMP TABLE asked_for AS SELECT CAST(? AS DATE) AS after", [after])
-    for name, step in STEPS.items():
+    for place, (name, step) in enumerate(STEPS.items(), start=1):
         if name == "known":
             evaluate_then(con, as_of)
         con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS\n{step}")
+        on_step(place / (len(STEPS) + 1))
     for name, text in TEXTS.items():
         con.execute(f"CREATE OR REPLACE TEMP {kind_of(name)} {name} AS\n{text}")
     measured = " UNION ALL ".join(
@@ -189,6 +197,7 @@ def run(
         for name in NAMES
     )
     con.execute(EVENTS.format(kind="TEMP TABLE" if temporary else "TABLE", measured=measured))
+    on_step(1)
     for name in (*reversed(NAMES), *STEPS, *ASIDE):
         con.execute(f"DROP {kind_of(name)} temp.{name}")
 

@@ -138,7 +138,8 @@ WHERE value IS NOT NULL AND (value IS DISTINCT FROM value_before OR comparator <
 UNION ALL
 SELECT patient_id, 'anc', NULL, '', collected_at, known_at, tube, 'cancelled', NULL, NULL, NULL, NULL,
        true, standing_source, collected_offset
-FROM followed WHERE value IS NULL AND NOT anc_measured AND standing;
+FROM followed WHERE value IS NULL AND NOT anc_measured AND standing
+ORDER BY patient_id;
 
 DROP TABLE differentials; DROP TABLE components; DROP TABLE tubes; DROP TABLE sample_components;
 DROP TABLE counted_samples;

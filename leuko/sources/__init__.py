@@ -71,22 +71,29 @@ REQUIRED = {
     "events": ("patient_id", "kind", "occurred_at"),
 }
 MOMENTS = ("collected_at", "reported_at")  # of results; these may come as TIMESTAMP, without a way through text
+# For who waits: the share of reading that bringing the rows in takes, and how long the longest step after it takes.
+BRINGING = 0.25
+TAKES = {"labs": 12}
 
 
 class SourceError(ValueError):
     """A whole file or frame was refused: the message is one line that names it and what is wrong."""
 
 
-def read_csv(con, *, labs=None, exposures=None, patients=None, events=None, dose_unit="mg"):
+def read_csv(
+    con, *, labs=None, exposures=None, patients=None, events=None, dose_unit="mg", on_step=lambda share: None
+):
     """Read CSV files (UTF-8; comma, semicolon, tab or bar between columns) into the tables of ``con``.
 
     Each is a path, or None (an empty table): what is added to others may be any one of them.
     ``dose_unit`` holds for exposures that name none. A line with too few or too many columns, broken
-    quotes or bytes that are not UTF-8 ends in ``rejected`` with its line number.
+    quotes or bytes that are not UTF-8 ends in ``rejected`` with its line number. A file whose name ends in
+    ``.parquet`` is read as Parquet: numbers and moments are taken as they are, in the columns of the same names.
+    ``on_step`` is told which share of the work is done, up to 1.
     Raises SourceError where a file is missing, unreadable or lacks a required column.
     """
     files = {"labs": labs, "exposures": exposures, "patients": patients, "events": events}
-    _read(con, files, _bring_file, dose_unit)
+    _read(con, files, _bring_file, dose_unit, on_step)
 
 
 def read_frames(con, *, labs, exposures, patients=None, events=None, dose_unit="mg"):
@@ -99,18 +106,19 @@ def read_frames(con, *, labs, exposures, patients=None, events=None, dose_unit="
     _read(con, frames, _bring_frame, dose_unit)
 
 
-def _read(con, given, bring, dose_unit):
+def _read(con, given, bring, dose_unit, on_step=lambda share: None):
     """Bring what was given of each kind into its raw table, nothing into the others, and build the canonical ones."""
     prepare(con)
-    for kind, rows in given.items():
+    for place, (kind, rows) in enumerate(given.items(), start=1):
         if rows is None:
             empty(con, kind)
         else:
             bring(con, kind, rows)
-    canonical_tables(con, dose_unit=dose_unit)
+        on_step(BRINGING * place / len(given))
+    canonical_tables(con, dose_unit=dose_unit, on_step=lambda share: on_step(BRINGING + (1 - BRINGING) * share))
 
 
-def canonical_tables(con, *, dose_unit="mg"):
+def canonical_tables(con, *, dose_unit="mg", on_step=lambda share: None):
     """Build the canonical tables of ``con`` from its temporary raw tables, then drop those.
 
     For readers of other formats: fill ``raw_labs``, ``raw_exposures``, ``raw_patients`` and ``raw_events``
@@ -121,11 +129,14 @@ def canonical_tables(con, *, dose_unit="mg"):
     con.execute("CREATE OR REPLACE TEMP TABLE known_dose_unit AS SELECT ? AS dose_unit", [dose_unit])
     for name in ("units", "codes", "limits"):
         _know(con, name)
-    for step in sorted(HERE.glob("*.sql")):
+    steps = {step.stem.partition("_")[2]: step for step in sorted(HERE.glob("*.sql"))}
+    whole, done = sum(TAKES.get(name, 1) for name in steps), 0
+    for name, step in steps.items():
         con.execute(step.read_text(encoding="utf-8"))
-        _, _, kind = step.stem.partition("_")
-        if kind in COLUMNS:
-            _drop_raw(con, kind)
+        if name in COLUMNS:
+            _drop_raw(con, name)
+        done += TAKES.get(name, 1)
+        on_step(done / whole)
 
 
 def derive_anc(con):
@@ -220,7 +231,7 @@ def _header(path, label):
 
 
 def _bring_file(con, kind, path):
-    label = os.path.basename(path)
+    label = os.path.basename(path).replace(";", ",")  # sums name their rows with "; " between them
     try:
         if label.lower().endswith(".parquet"):
             _bring_parquet(con, kind, path, label)

@@ -8,13 +8,14 @@ import streamlit as st
 
 from leuko import checker
 from leuko.checker import Answer, Typed
+from leuko.courses import COUNTS, action_words, decided_by
 from leuko.store import Store
 from pages.common import address, shared
 from pages.common.alerts import draw_alerts_of_patient
 from pages.common.courses import draw_courses
 from pages.common.markup import table
 from pages.common.trajectory import draw_figure
-from pages.common.why import COUNTS, action_words, draw_episodes, draw_why, holds_words
+from pages.common.why import draw_episodes, draw_why, holds_words
 
 NOBODY = (
     "**An imagined patient.** What is typed here stands in the address of this page and nowhere else; type no name. "
@@ -188,14 +189,6 @@ def draw_decisions(recommendations: pd.DataFrame) -> None:
         for row in recommendations.to_dict("records")
     ]
     st.html(table(rows, numbers=("Dose a day",)))
-
-
-def decided_by(row: dict) -> str:
-    if not shared.is_missing(row["clause"]):
-        return f"clause {row['clause']}"
-    if not shared.is_missing(row["during"]):
-        return f"decision at a draw {row['during']}"
-    return shared.NONE
 
 
 def draw_counts(counts: pd.DataFrame) -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 from pandas.io.formats.style import Styler
 
@@ -18,6 +17,7 @@ from leuko.measures import MEASURES, Measure
 from leuko.settings import Setting, with_values
 from pages.common import address, shared
 from pages.common.markup import safe
+from pages.common.picture import draw_format, draw_picture
 
 PER_PAGE = 100
 SHOWN = {
@@ -265,14 +265,10 @@ def draw_by(rows: pd.DataFrame, by: str, measure: Measure, minimum: int, narrow:
 
 
 def draw_chart(figure: dict, name: str) -> None:
+    draw_format()
     st.html(NARROW)
-    st.container(key=f"chart_{name}").plotly_chart(
-        go.Figure(figure, _validate=False),
-        theme=None,
-        key=f"figure_{name}",
-        config=TOOLBAR,
-        alt=figure["layout"]["meta"]["alt"],
-    )
+    with st.container(key=f"chart_{name}"):
+        draw_picture(figure, name, figure["layout"]["meta"]["alt"])
 
 
 def draw_groups(

@@ -11,12 +11,12 @@ from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from textwrap import shorten
 
 import pandas as pd
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
+from leuko.figures.labels import cut_short as cut_short
 from leuko.figures.palette import PALETTE
 from leuko.store import About, Aside, Store, StoreError
 from leuko.versions import published
@@ -26,7 +26,8 @@ DATABASE = "data/leuko.duckdb"
 FILE_DAY = "day_of_file"  # in the session: the day of the file when a page was last drawn
 NONE = "–"  # what stands where there is no value
 REASONS = 6  # that are named in one line
-MARK = ("mark", "mark_words")  # names in the address: a day that a patient's figure marks, and the words beside it
+# Names in the address: a day that a patient's figure marks and the words beside it, and the days that it shows.
+MARK = ("mark", "mark_words", "shown")
 
 
 def only_within_dashboard() -> None:
@@ -159,7 +160,7 @@ def counted(how_many: int, one: str, many: str = "") -> str:
 
 
 def set_aside_sentence(found: Aside) -> str:
-    """`208 rows were set aside at the load: not a number 206, negative 2`; what was loaded in part is told behind it."""
+    """`208 rows were set aside at the load: not a number 206, negative 2; 1 row was loaded in part`."""
     partly = f"; {found.accounts.in_part_words}" if found.accounts.in_part else ""
     return f"{found.accounts.set_aside_words}: {plain(listed(found.reasons))}{partly}"
 
@@ -175,21 +176,6 @@ def listed(reasons: pd.DataFrame) -> str:
     named = [f"{reason} {count:,}" for reason, count in rows.head(REASONS).items()]
     more = len(rows) - REASONS
     return ", ".join(named) + (f" and {counted(more, 'other reason')}" if more > 0 else "")
-
-
-def cut_short(words: str, length: int) -> str:
-    """At most `length` characters of a sentence, then `…`; never cut within brackets, nor beside a number.
-
-    So no count loses its unit or the remark behind it, and no day its year.
-    """
-    if len(words) <= length:
-        return words
-    ends = [
-        place.start()
-        for place in re.finditer(r"(?<!\d) (?!\d)", words[: length - 1])
-        if words.count("(", 0, place.start()) == words.count(")", 0, place.start())
-    ]
-    return f"{words[: ends[-1]].rstrip(' ,;:')} …" if ends else shorten(words, length, placeholder=" …")
 
 
 def span(about: About) -> tuple[date, date]:

@@ -6,15 +6,13 @@ import pandas as pd
 import streamlit as st
 
 from leuko import notes
-from leuko.facts import read_rows
+from leuko.courses import COUNTS, action_words, clock, nadir
 from leuko.protocols.words import in_words
 from leuko.store import Patient
 from pages.common import shared
 from pages.common.markup import link, quote, safe, table
 
-COUNTS = {"anc": "ANC", "platelets": "platelets"}
 HOLDS = {True: "yes", False: "no"}
-DERIVED = " (derived)"  # of an ANC that was worked out from WBC and a differential
 NOT_VERIFIED = " <strong>Not verified.</strong>"
 
 
@@ -104,10 +102,6 @@ def episode_title(episode: dict, recommendations: pd.DataFrame) -> str:
     )
     onset = shared.day(episode["onset_on"])
     return shared.plain(f"{episode['drug']}, episode {episode['episode']}, from {onset}, {over}: {said}")
-
-
-def action_words() -> dict[str, str]:
-    return {row["status"]: row["word"] for row in read_rows("statuses")}
 
 
 def draw_clauses(checks: pd.DataFrame, sources: pd.DataFrame, *, is_open: bool) -> None:
@@ -218,8 +212,8 @@ def episode_row(episode: dict, worklist: pd.DataFrame, growth_factors: pd.DataFr
         "Episode": episode["episode"],
         "Onset": shared.day(episode["onset_on"]),
         "Recovered": "open" if is_open else shared.day(episode["recovered_on"]),
-        "Set off by": "ANC and platelets" if episode["trigger"] == "both" else COUNTS[episode["trigger"]],
-        "Lowest ANC, cells/µL": nadir(episode, "anc") + (DERIVED if episode["anc_nadir_derived"] is True else ""),
+        "Set off by": COUNTS[episode["trigger"]],
+        "Lowest ANC, cells/µL": nadir(episode, "anc"),
         "Lowest platelets, cells/µL": nadir(episode, "platelets"),
         "Days below hold": clock(episode, "days_below"),
         "Days to recovery": clock(episode, "days_to_recovery"),
@@ -227,17 +221,6 @@ def episode_row(episode: dict, worklist: pd.DataFrame, growth_factors: pd.DataFr
         "Dose at onset": shared.number(episode["dose_at_onset_mg"], unit),
         "Cause": episode["cause"],
     }
-
-
-def nadir(episode: dict, analyte: str) -> str:
-    return shared.number(episode[f"{analyte}_nadir"], "", episode[f"{analyte}_nadir_comparator"])
-
-
-def clock(episode: dict, name: str) -> str:
-    """Days as observed; where the gaps between the counts leave it open, from the shortest possible on."""
-    least, most = episode[f"{name}_shortest"], episode[name]
-    is_exact = shared.is_missing(least) or least == most
-    return shared.number(most) if is_exact else f"{shared.number(least)} to {shared.number(most)}"
 
 
 def draw_sources(sources: pd.DataFrame) -> None:

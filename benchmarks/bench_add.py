@@ -1,0 +1,117 @@
+"""Adding a night's results to a database against loading all of them whole, in one run.
+
+    python -m benchmarks.bench_add [--rows 10000000] [--rounds 3] [--steps]
+
+The cohort is that of bench_rule where 2 % of patients have lows, or nearly all, as CSV. It is loaded whole; then 0.1 %
+new rows are added, each of another patient: once for the same day, where only these patients are answered anew, and
+once for the next day, where everybody is. What is printed are medians and the ratios to the whole load round by round.
+"""
+
+import argparse
+import multiprocessing
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import closing
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+
+from benchmarks.bench_load import write_files
+from benchmarks.bench_rule import AS_OF, RESULTS_EACH, SHARES_LOW, Timed
+from leuko import publish, sources
+
+GOAL = 0.10
+NEW = 0.001  # of the rows
+DAYS = {"same day": AS_OF, "next day": AS_OF + timedelta(days=1)}
+NIGHT = """
+    COPY (
+        SELECT
+            'P' || lpad(CAST(patient AS TEXT), 7, '0') AS patient_id, 'anc' AS analyte,
+            300 + hash(patient, '{day}') % 5000 AS value, 'cells/uL' AS unit,
+            TIMESTAMP '{day} 08:00:00' AS collected_at, TIMESTAMP '{day} 12:00:00' AS reported_at
+        FROM range({patients}) AS p (patient)
+        ORDER BY hash(patient, '{day}')
+        LIMIT {rows}
+    ) TO '{file}'
+"""
+
+
+def write_night(folder: Path, day: date, patients: int, rows: int) -> Path:
+    file = folder / f"labs-{day}.csv"
+    with closing(duckdb.connect()) as con:
+        con.execute(NIGHT.format(day=day, patients=patients, rows=rows, file=file))
+    return file
+
+
+def add(db: Path, labs: Path, day: date) -> None:
+    publish.add(db, lambda con: sources.read_csv(con, labs=labs), files=[labs], as_of=day)
+
+
+def seconds(run: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started
+
+
+def measure(share: float, rows: int, rounds: int, steps: bool, report) -> None:
+    patients = rows // RESULTS_EACH
+    with tempfile.TemporaryDirectory() as folder:
+        files = write_files(Path(folder), "csv", patients, share)
+        nights = {name: write_night(Path(folder), day, patients, int(rows * NEW)) for name, day in DAYS.items()}
+        clock = {name: [] for name in ("whole", *nights)}
+        for _ in range(rounds):
+            with tempfile.TemporaryDirectory(dir=folder) as place:
+                db = Path(place) / "ward.duckdb"
+                clock["whole"].append(seconds(lambda db=db: publish.load_csv(db, **files, as_of=AS_OF)))
+                if steps:
+                    watch_steps()
+                for name, labs in nights.items():
+                    print(f"  {name}" if steps else "", end="\n" if steps else "")
+                    clock[name].append(seconds(lambda db=db, name=name, labs=labs: add(db, labs, DAYS[name])))
+                size = db.stat().st_size / 2**20
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        report.put({"clock": clock, "size": size, "peak": peak})
+
+
+def watch_steps() -> None:
+    """Print from now on what each statement of every connection costs."""
+    connect = duckdb.connect
+    if connect.__name__ != "connect_timed":
+
+        def connect_timed(*given, **named):
+            return Timed(connect(*given, **named))
+
+        duckdb.connect = connect_timed
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", action="store_true", help="print what each statement of an addition cost")
+    chosen = parser.parse_args()
+    spawn = multiprocessing.get_context("spawn")
+    for cohort, share in SHARES_LOW.items():
+        report = spawn.Queue()
+        child = spawn.Process(target=measure, args=(share, chosen.rows, chosen.rounds, chosen.steps, report))
+        child.start()
+        answer = report.get()
+        child.join()
+        clock = answer["clock"]
+        print(f"{cohort}: {chosen.rows:,} rows, {int(chosen.rows * NEW):,} added, {answer['size']:,.0f} MB")
+        print(f"  whole load {statistics.median(clock['whole']):.2f} s")
+        for name in DAYS:
+            ratios = sorted(added / whole for added, whole in zip(clock[name], clock["whole"], strict=True))
+            print(
+                f"  added, {name}: {statistics.median(clock[name]):.2f} s, {statistics.median(ratios):.1%} of it "
+                f"({ratios[0]:.1%} to {ratios[-1]:.1%}; goal at most {GOAL:.0%})"
+            )
+        print(f"  peak memory {answer['peak']:.1f} GB", flush=True)
+
+
+if __name__ == "__main__":
+    main()
