@@ -13,7 +13,7 @@ from leuko import alerts, checks, measures, rules
 from leuko.settings import Setting
 from leuko.store import KEPT
 
-READ = ("labs", "exposures", "events", "patients", "rejected")
+READ = ("exposures", "events", "patients", "rejected")
 ASIDE = {*alerts.READ, *measures.READ} - {*KEPT}
 OF_COURSES = "checks"  # has no patient of its own
 COURSES = " UNION ".join(f"SELECT patient_id, course FROM base.{table}" for table in ("worklist", "episodes"))
@@ -38,8 +38,8 @@ def rewrite(
     A course keeps no number of its own from one answer to the next, only one that no other course has.
     """
     for table in READ:
-        rows = "labs_now" if table == "labs" else f"base.{table} SEMI JOIN touched USING (patient_id)"
-        con.execute(f"CREATE TEMP TABLE {table} AS FROM {rows}")
+        con.execute(f"CREATE TEMP TABLE {table} AS FROM base.{table} SEMI JOIN touched USING (patient_id)")
+    con.execute("ALTER TABLE temp.labs_now RENAME TO labs")
     answer(con, as_of, settings, temporary=True, on_step=lambda share: on_step(0.8 * share))
     con.execute(f"CREATE TEMP TABLE old_courses AS SELECT course FROM ({COURSES}) SEMI JOIN touched USING (patient_id)")
     highest = con.execute(f"SELECT coalesce(max(course), 0) FROM ({COURSES})").fetchall()[0][0]
@@ -49,6 +49,7 @@ def rewrite(
         con.execute(f"INSERT INTO base.{table} BY NAME {renumbered(con, table, highest)}")
     for table in (*READ, *WRITTEN, "old_courses"):
         con.execute(f"DROP TABLE temp.{table}")
+    con.execute("ALTER TABLE temp.labs RENAME TO labs_now")
     checks.rewrite(con, as_of, lambda share: on_step(0.8 + 0.2 * share))
 
 

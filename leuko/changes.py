@@ -21,6 +21,7 @@ COLUMNS = (
 )  # fmt: skip
 # Which version of a result is read: the same text as for the tables of counts.
 RESULTS_USED = (FOLDER.parent / "queries" / "results_used.sql").read_text(encoding="utf-8")
+READ = "patient_id, analyte, value, comparator, collected_at, reported_at, specimen, status, derived"
 COMPARED = {
     "results_before": "TABLE", "results_now": "TABLE", "changed_statuses": "TABLE", "worklist_before": "VIEW",
     "worklist_now": "VIEW",
@@ -47,7 +48,7 @@ def write(con: duckdb.DuckDBPyConnection, as_of: date, labs_before: str = "befor
 def write_nothing(con: duckdb.DuckDBPyConnection) -> None:
     """Write an empty `changed_courses`, where no version stood before."""
     compare(con, "worklist", "labs", "labs")
-    con.execute(f"CREATE TABLE changed_courses AS {CHANGED} LIMIT 0")
+    con.execute(f"CREATE TABLE changed_courses AS {CHANGED}")
     drop(con)
 
 
@@ -70,7 +71,8 @@ def since(con: duckdb.DuckDBPyConnection, before: date, worklist: pandas.DataFra
 
 def known(labs: str, as_of: date) -> str:
     """The results of a table that were known on a day."""
-    return f"(FROM {labs} WHERE greatest(collected_at, reported_at) < DATE '{as_of + timedelta(days=1)}')"
+    after = as_of + timedelta(days=1)
+    return f"(SELECT {READ} FROM {labs} WHERE greatest(collected_at, reported_at) < DATE '{after}')"
 
 
 def compare(con: duckdb.DuckDBPyConnection, worklist_before: str, known_before: str, known_now: str) -> None:
@@ -82,11 +84,12 @@ def compare(con: duckdb.DuckDBPyConnection, worklist_before: str, known_before: 
     for table, known_labs in (("results_before", known_before), ("results_now", known_now)):
         con.execute(
             f"""CREATE OR REPLACE TEMP TABLE {table} AS
-            WITH known_labs AS (FROM {known_labs} AS known SEMI JOIN changed_statuses USING (patient_id)),
-            results_used AS ({RESULTS_USED})
-            SELECT patient_id, analyte, collected_at, specimen, derived, value, comparator
-            FROM results_used
-            WHERE used AND analyte IN (SELECT analyte FROM thresholds)"""
+            WITH known_labs AS (
+                FROM {known_labs} AS known
+                WHERE patient_id IN (SELECT patient_id FROM changed_statuses)
+                    AND analyte IN (SELECT analyte FROM thresholds)
+            ), results_used AS ({RESULTS_USED})
+            FROM results_used WHERE used"""
         )
 
 

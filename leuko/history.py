@@ -1,7 +1,8 @@
 """Every load of a database, kept in it: its number, its files with their hashes, its settings, what it replaced.
 
 Tables: `loads` (one row a load; `before`: the version that stood then; `patients`: how many it touched, empty for all;
-`holds`: the loads whose rows the version has, so that what was undone does not count), `load_files` (one row a file of
+`holds`: the loads whose rows the version has, so that what was undone does not count; `software`: a stamp of leuko
+itself), `load_files` (one row a file of
 a load), `load_report` (rows read, loaded, set aside and already there, by file), `load_notes` (what a reader says of a
 file) and `replaced` (rows that a later row took the place of, as they were).
 """
@@ -11,6 +12,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -18,9 +20,10 @@ import duckdb
 from leuko.settings import Setting
 from leuko.sources import SourceError
 
+LIBRARY = Path(__file__).parent
 TABLES = {
     "loads": """number INTEGER, kind TEXT, loaded_at TIMESTAMP, as_of DATE, before INTEGER, patients BIGINT,
-        holds INTEGER[], protocols_version TEXT, settings TEXT""",
+        holds INTEGER[], protocols_version TEXT, settings TEXT, software TEXT""",
     "load_files": "number INTEGER, file TEXT, bytes BIGINT, sha256 TEXT",
     "replaced": "number INTEGER, kind TEXT, source TEXT, raw_record TEXT",
 }
@@ -101,14 +104,25 @@ def write(
     """Write a load down; `patients`: how many it touched, None for all of them."""
     con.execute(
         """INSERT INTO loads
-        SELECT $number, $kind, $began, as_of, $before, $patients, $holds, protocols_version, $settings FROM about""",
-        {**vars(load), "holds": holds, "patients": patients, "settings": in_words(settings)},
+        SELECT $number, $kind, $began, as_of, $before, $patients, $holds, protocols_version, $settings, $software
+        FROM about""",
+        {**vars(load), "holds": holds, "patients": patients, "settings": in_words(settings), "software": software()},
     )
 
 
-def settings_hold(con: duckdb.DuckDBPyConnection, settings: dict[str, Setting]) -> bool:
-    """Whether the last load was made with these settings."""
-    return con.execute("SELECT arg_max(settings, number) FROM loads").fetchall()[0][0] == in_words(settings)
+def made_alike(con: duckdb.DuckDBPyConnection, settings: dict[str, Setting]) -> bool:
+    """Whether the last load was made with these settings, by leuko as it is now."""
+    last = con.execute("SELECT settings, software FROM loads ORDER BY number DESC LIMIT 1")
+    return last.fetchall()[0] == (in_words(settings), software())
+
+
+@cache
+def software() -> str:
+    """A short stamp of leuko itself, another where any rule, fact or line of it is another."""
+    content = hashlib.sha256()
+    for file in sorted(file for file in LIBRARY.rglob("*") if file.suffix in (".py", ".sql", ".csv", ".toml")):
+        content.update(f"{file.relative_to(LIBRARY)}\n".encode() + file.read_bytes())
+    return content.hexdigest()[:12]
 
 
 def in_words(settings: dict[str, Setting]) -> str:

@@ -146,9 +146,9 @@ def add(
 ) -> int:
     """Publish `db` anew with what `read` brings in beside what stands there: see `load` and `leuko.additions`.
 
-    Only the patients that it touches are answered anew; all of them where the day, the protocols or the settings are
-    others. `as_of`: default the last day with a result or a dose, and never before the day of the database. Gives the
-    number of these rows that were set aside. Raises NothingNew where every one of the files was loaded before.
+    Only the patients that it touches are answered anew; all of them where the day, the protocols, the settings or leuko
+    itself are others. `as_of`: default the last day with a result or a dose, and never before the day of the database.
+    Gives the number of these rows that were set aside. Raises NothingNew where all of the files were loaded before.
     """
     with building(Path(db), "add", say) as new:
         if new.replaces is None:
@@ -168,7 +168,7 @@ def add(
             day = as_of or max(standing["as_of"], last_day(con))
             said = {**standing, "as_of": day, "protocols_version": version(load_protocols())}
             compared = ()
-            if said == standing and history.settings_hold(con, new.settings):
+            if said == standing and history.made_alike(con, new.settings):
                 answers.rewrite(con, day, new.settings, on_step)
                 compared = ("labs_before", "labs_now")
             else:

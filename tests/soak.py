@@ -30,14 +30,14 @@ AS_OF = date(2024, 4, 30)
 COHORTS, PARTS, READERS = 400, 1000, 2
 KILLED, UNDONE, WHOLE, RIVAL = 0.5, 0.1, 0.03, 0.3  # shares of the loads
 RUNS = "another load is running"
-# What one version says of itself: each result that a load took is there, once, and each patient has his courses.
+BETWEEN_READS = 0.02  # seconds
+# What must agree in each version: its number and its last load; each result that was loaded is there, once; every dose
+# is judged.
 RECKONED = """
     SELECT
         (SELECT number FROM about), (SELECT max(number) FROM loads),
-        (SELECT count(*) FROM labs WHERE NOT derived),
-        (SELECT sum(loaded) FROM load_report WHERE kind = 'labs'),
-        (SELECT count(*) FROM (SELECT DISTINCT patient_id FROM labs UNION SELECT DISTINCT patient_id FROM exposures)),
-        (SELECT count(DISTINCT patient_id) FROM worklist)
+        (SELECT count(*) FROM labs WHERE NOT derived), (SELECT sum(loaded) FROM load_report WHERE kind = 'labs'),
+        (SELECT count(*) FROM exposures WHERE start_on <= (SELECT as_of FROM about)), (SELECT count(*) FROM doses)
 """
 
 
@@ -60,11 +60,11 @@ def soak(place: Path, minutes: float, rng: random.Random) -> int:
     readers = [CONTEXT.Process(target=read, args=(db, done, reports)) for _ in range(READERS)]
     for reader in readers:
         reader.start()
-    came = load_until(time.monotonic() + 60 * minutes, db, parts, count, rng)
-    done.set()
-    said = [reports.get() for _ in readers]
-    for reader in readers:
-        reader.join()
+    try:
+        came = load_until(time.monotonic() + 60 * minutes, db, parts, count, rng)
+    finally:
+        done.set()
+        said = [reports.get() for _ in readers]
     reads, versions, lines = zip(*said, strict=True)
     count["reads"], count["versions seen"], bad = sum(reads), len(set().union(*versions)), [*chain(*lines)]
     whole = place / "whole.duckdb"
@@ -132,9 +132,9 @@ def newest(db: Path) -> int:
 def read(db: Path, done: Event, reports) -> None:
     """Read until `done`; reports how often, which versions were seen, and what was wrong."""
     reads, seen, bad = 0, set(), []
-    for number, last_load, results, loaded, patients, listed in readings(db, done):
-        if (number, results, patients) != (last_load, loaded, listed) or number < max(seen, default=0):
-            bad.append(f"version {number}: {last_load=} {results=} {loaded=} {patients=} {listed=}")
+    for number, last_load, results, loaded, exposures, doses in readings(db, done):
+        if (number, results, exposures) != (last_load, loaded, doses) or number < max(seen, default=0):
+            bad.append(f"version {number}: {last_load=} {results=} {loaded=} {exposures=} {doses=}")
         seen.add(number)
         reads += 1
     reports.put((reads, seen, bad))
@@ -148,6 +148,7 @@ def readings(db: Path, done: Event) -> Iterator[tuple]:
             store = Store(db)
         with store.cursor() as cursor:
             yield cursor.execute(RECKONED).fetchall()[0]
+        done.wait(BETWEEN_READS)
 
 
 if __name__ == "__main__":

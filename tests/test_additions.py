@@ -14,7 +14,7 @@ import duckdb
 import pandas
 import pytest
 
-from leuko import publish, sources, versions
+from leuko import history, publish, sources, versions
 from leuko.__main__ import main
 from leuko.inputs import Shape, of_folder
 from leuko.protocols import load_protocols
@@ -355,9 +355,17 @@ def test_every_load_is_kept_with_its_files_and_what_it_made(nights):
 # ---- who is answered anew -------------------------------------------------------------------------
 
 
-def add_result(db, folder, **fields):
+def add_result(db, folder, value=2000, **fields):
     """Add one result of a patient of whom nothing was known."""
-    return deliveries.load(db, write_rows({"labs": [result("stranger", "anc", 2000, NOON)]}, folder), **fields)
+    return deliveries.load(db, write_rows({"labs": [result("stranger", "anc", value, NOON)]}, folder), **fields)
+
+
+def publish_as_it_is(db):
+    """Give the version that readers open, which a test has written to, the name that its bytes ask for."""
+    file = Path(os.path.realpath(db))
+    named = file.rename(file.with_name(file.name[:-8] + versions.checksum(file)))
+    db.unlink()
+    db.symlink_to(named.name)
 
 
 def test_a_later_day_answers_everybody_anew(ward, tmp_path):
@@ -384,6 +392,19 @@ def test_so_do_other_settings(ward, tmp_path):
     add_result(ward, tmp_path / "new")
     assert asked(ward, endings, "untouched")[0] == ("met",)
     assert json.loads(asked(ward, "SELECT settings FROM loads WHERE number = 4")[0][0])["routine_grace_days"] == 30
+
+
+def test_so_does_other_software(ward, tmp_path, monkeypatch):
+    """As if the rule had been another when the ward was loaded last."""
+    with duckdb.connect(os.path.realpath(ward)) as con:
+        con.execute("UPDATE worklist SET why = 'in other words'")
+    publish_as_it_is(ward)
+    words = "SELECT why FROM worklist WHERE patient_id = 'untouched'"
+    add_result(ward, tmp_path / "new")
+    assert asked(ward, words) == [("in other words",)]
+    monkeypatch.setattr(history, "software", lambda: "another")
+    add_result(ward, tmp_path / "newer", value=1900)
+    assert asked(ward, words) != [("in other words",)]
 
 
 def test_the_day_never_goes_back_by_itself(ward, tmp_path):
@@ -434,13 +455,9 @@ def test_without_a_database_there_is_nothing_to_add_to(tmp_path, nights):
 
 def test_a_database_of_another_layout_is_refused(ward):
     """As software of another day would have published it, its checksum right."""
-    file = Path(os.path.realpath(ward))
-    with duckdb.connect(str(file)) as con:
+    with duckdb.connect(os.path.realpath(ward)) as con:
         con.execute("UPDATE about SET layout = layout - 1")
-    other = file.with_name(file.name[:-8] + versions.checksum(file))
-    file.rename(other)
-    ward.unlink()
-    ward.symlink_to(other.name)
+    publish_as_it_is(ward)
     with pytest.raises(StoreError, match="not a database that this version of leuko published; load again"):
         publish.add(ward, lambda con: None)
 

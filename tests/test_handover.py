@@ -185,6 +185,14 @@ def test_it_lists_whom_the_filters_leave_and_every_alert(mixed, filters, listed,
     assert ("Nobody here needs anything now." in page.text) == (not listed)
 
 
+@pytest.mark.parametrize(("drug", "is_named"), [(None, True), (("bosutinib",), True), (("dasatinib",), False)])
+def test_a_course_that_the_filters_leave_out_is_in_no_line(tmp_path, stores, drug, is_named):
+    page = read(stores(charts.database(tmp_path)), Filters(drug=drug, search="DRUGS"))
+    (line,) = lines(page)
+    words = f"{line['Drug and dose']} {line['What to do']}"
+    assert (line["Drug and dose"].startswith("bosutinib") or "■ Hold bosutinib" in words) == is_named
+
+
 def test_a_status_that_is_filtered_away_is_said_to_be_missing(mixed):
     said = read(mixed, Filters(status=("overdue",))).text
     assert "Not on this list, in patients: 4 Hold, 2 Continue." in said

@@ -1,7 +1,7 @@
 """The summary of a patient: what a chart must say, on one page whatever the record holds."""
 
 import re
-from datetime import date
+from datetime import date, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -303,6 +303,17 @@ def test_the_latest_decisions_come_first_and_the_rest_is_counted(read, store):
     assert f"({len(known) - len(rows)} earlier ones not shown)" in page.text
     assert rows[1]["Decision, by, certainty"] == "Holdfirm"
     assert rows[1]["Why"] == "ANC 300 on 22 January 2026 is below 500."
+
+
+def test_of_several_drugs_too_the_latest_come_first(store, monkeypatch):
+    monkeypatch.setattr("leuko.summary.PAGE", 200)
+    view = store.view()
+    patient = view.patient("DRUGS")
+    page = Page(summary_html(view, patient))
+    decided = [datetime.strptime(row["Day, drug"].split("2026")[0], "%d %B ") for row in page.table("Decisions")]
+    begun = [datetime.strptime(row["Onset"], "%d %B 2026") for row in page.table("Episodes")]
+    assert len(decided) == len(patient.recommendations) and len(begun) == len(patient.episodes)
+    assert decided == sorted(decided, reverse=True) and begun == sorted(begun, reverse=True)
 
 
 def test_where_there_is_no_episode_it_says_so(read):

@@ -7,7 +7,7 @@ UNION SELECT patient_id FROM added.events
 UNION SELECT patient_id FROM added.other_cells
 UNION SELECT patient_id FROM added.rejected WHERE patient_id IS NOT NULL;
 
--- All results are read once: of these patients as they were.
+-- Their results as they were: the one reading of the whole table.
 CREATE OR REPLACE TEMP TABLE labs_before AS FROM base.labs SEMI JOIN named USING (patient_id);
 
 -- A row's mark in a later load names that load too: the same file name may come every night.

@@ -7,7 +7,16 @@ UNION SELECT patient_id FROM new_patients
 UNION SELECT patient_id FROM new_events
 UNION SELECT patient_id FROM new_rejected WHERE patient_id IS NOT NULL;
 
--- And whose ANC may be derived from other parts.
+DELETE FROM labs_before WHERE patient_id NOT IN (FROM touched);
+
+-- And whose ANC may be derived from other parts: a part is new, and a percentage is there.
 CREATE OR REPLACE TEMP TABLE to_derive AS
-SELECT patient_id FROM new_labs WHERE analyte IN ('anc', 'wbc', 'segs_pct', 'bands_pct', 'neutrophils_pct')
-UNION SELECT patient_id FROM new_other_cells;
+SELECT patient_id
+FROM (
+    SELECT patient_id FROM new_labs WHERE analyte IN ('anc', 'wbc', 'segs_pct', 'bands_pct', 'neutrophils_pct')
+    UNION SELECT patient_id FROM new_other_cells
+) AS part
+WHERE patient_id IN (
+    SELECT patient_id FROM labs_before WHERE analyte IN ('segs_pct', 'neutrophils_pct')
+    UNION SELECT patient_id FROM new_labs WHERE analyte IN ('segs_pct', 'neutrophils_pct')
+);

@@ -20,8 +20,8 @@ def merge(con: duckdb.DuckDBPyConnection, number: int) -> int:
     """Bring the rows of `added` into `base`, as load `number`; gives how many patients they touch.
 
     `con` has both attached and `base` in use, as a load published it. Leaves temporary tables for what is to be
-    answered anew: `touched` (patient_id), and all results of these patients as they were, `labs_before` (others may
-    stand there too), and as they are, `labs_now`.
+    answered anew: `touched` (patient_id), and all results of these patients as they were, `labs_before`, and as they
+    are, `labs_now`.
     """
     con.execute(f"CREATE OR REPLACE TEMP TABLE this_load AS SELECT {number:d} AS number")
     for step in STEPS.values():
@@ -45,11 +45,8 @@ def derive_again(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("INSERT INTO base.labs BY NAME FROM temp.labs WHERE derived")
     con.execute(
         """CREATE OR REPLACE TEMP TABLE labs_now AS
-        FROM (
-            FROM labs_before WHERE NOT (derived AND patient_id IN (FROM to_derive))
-            UNION ALL BY NAME FROM new_labs
-            UNION ALL BY NAME FROM temp.labs WHERE derived
-        ) AS known
-        SEMI JOIN touched USING (patient_id)"""
+        FROM labs_before WHERE NOT (derived AND patient_id IN (FROM to_derive))
+        UNION ALL BY NAME FROM new_labs
+        UNION ALL BY NAME FROM temp.labs WHERE derived"""
     )
     con.execute("DROP TABLE temp.labs; DROP TABLE temp.other_cells")

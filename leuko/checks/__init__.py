@@ -116,14 +116,17 @@ def of_touched(
     keep: bool = False,
 ) -> pandas.DataFrame:
     """The frame of `run` over the touched patients of a catalog, and over its rows that name no patient."""
-    for table in READ:
-        rows = labs if table == "labs" else f"{catalog}.{table}"
+    others = [table for table in READ if table != "labs"]
+    for table in others:
         con.execute(
-            f"CREATE TEMP TABLE {table} AS FROM {rows} WHERE patient_id IS NULL OR patient_id IN (FROM touched)"
+            f"""CREATE TEMP TABLE {table} AS
+            FROM {catalog}.{table} WHERE patient_id IS NULL OR patient_id IN (FROM touched)"""
         )
+    con.execute(f"ALTER TABLE temp.{labs} RENAME TO labs")
     with prepared(con):
         found = results(con, as_of, on_step, keep=keep)
-    for table in READ:
+    con.execute(f"ALTER TABLE temp.labs RENAME TO {labs}")
+    for table in others:
         con.execute(f"DROP TABLE temp.{table}")
     return found
 

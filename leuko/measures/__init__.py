@@ -107,6 +107,13 @@ STOOD_THEN = """
     LEFT JOIN (SELECT course, max(episode) AS episode FROM episodes GROUP BY course) AS last
         ON last.course = standing.course
 """
+NOBODY = pandas.DataFrame(
+    columns=[
+        "id", "drug", "protocol", "episode", "onset_on", "recovered_on", "open", "certainty", "action", "dose_mg",
+        "draw_action", "draw_dose_mg", "counted_on",
+    ],
+    dtype="string",
+)  # fmt: skip
 KNOWN_LATE = """
     CREATE OR REPLACE TEMP TABLE known_late AS
     SELECT
@@ -232,16 +239,23 @@ def evaluate_then(con: duckdb.DuckDBPyConnection, as_of: date) -> None:
         FROM seen_late
         JOIN courses ON courses.course = seen_late.course"""
     )
+    if con.execute("SELECT count(*) FROM asked").fetchall()[0][0]:
+        con.register("stood_then", stood_then(con, as_of))
+    else:
+        con.register("stood_then", NOBODY)
+    con.execute(KNOWN_LATE)
+    con.unregister("stood_then")
+
+
+def stood_then(con: duckdb.DuckDBPyConnection, as_of: date) -> pandas.DataFrame:
+    """What stood for each patient and day in `asked`: the columns of STOOD_THEN."""
     with closing(duckdb.connect()) as then:
         copy_tables(con, then)
         for table, (columns, query) in THEN.items():
             then.execute(f"CREATE TABLE {table} ({columns})")
             insert(then, table, con.execute(query).df())
         rules.run(then, as_of, keep=("standing", "episodes"), temporary=True)
-        stood = then.execute(STOOD_THEN).df()
-    con.register("stood_then", stood)
-    con.execute(KNOWN_LATE)
-    con.unregister("stood_then")
+        return then.execute(STOOD_THEN).df()
 
 
 def insert(con: duckdb.DuckDBPyConnection, table: str, rows: pandas.DataFrame) -> None:

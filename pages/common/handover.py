@@ -17,7 +17,7 @@ def handover_file(path: str, sites: tuple[str, ...] | None, as_of: date, filters
 def draw_handover(store: Store, as_of: date, filters: Filters) -> None:
     """Hand out the list; it is made when it is asked for."""
     st.download_button(
-        "Handover list (HTML, prints on one page)",
+        "Handover list to print",
         data=partial(handover_file, store.path, shared.sites(), as_of, filters),
         file_name=store.about.file_name("handover.html", as_of),
         mime="text/html",

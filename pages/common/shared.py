@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import date, datetime
-from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +16,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from leuko.figures.labels import cut_short as cut_short
+from leuko.figures.labels import number_in_words
 from leuko.figures.palette import PALETTE
 from leuko.store import About, Aside, Store, StoreError
 from leuko.versions import published
@@ -125,12 +125,7 @@ def number(value: float | None, unit: str | None = "", comparator: str | None = 
     if is_missing(value):
         return NONE
     sign, unit = ("" if is_missing(word) else word for word in (comparator, unit))
-    return f"{sign}{_plain(float(value))} {unit}".strip()
-
-
-def _plain(value: float) -> str:
-    exact = f"{Decimal(repr(value)):,f}"  # never rounded: 499.9999999 is below 500
-    return exact.rstrip("0").rstrip(".") if "." in exact else exact
+    return f"{sign}{number_in_words(value)} {unit}".strip()
 
 
 def both(first: pd.Series, second: pd.Series) -> pd.Series:

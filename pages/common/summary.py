@@ -21,7 +21,7 @@ def draw_summary(store: Store, as_of: date, patient: Patient, scale: str) -> Non
     """Hand out the page, with the axis of the figure as it is shown; it is made when it is asked for."""
     name = re.sub(r"[^\w-]+", "-", str(patient.about["patient_id"]))
     st.download_button(
-        "Summary (HTML, prints on one page)",
+        "Summary to print",
         data=partial(summary_file, store.path, shared.sites(), as_of, patient, scale),
         file_name=store.about.file_name(f"summary-{name}.html", as_of),
         mime="text/html",
