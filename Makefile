@@ -14,7 +14,7 @@ DEMO_DB := data/leuko.duckdb
 DEMO_FROM := $(wildcard data/*.csv data/*.toml) $(shell find leuko -type f -not -path '*/__pycache__/*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test browser bench look clean
+.PHONY: help run demo test browser bench soak look clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,10 @@ bench: $(TEST_READY) ## loading against a copy, the rule against a sort, the aud
 	@$(PY) -m benchmarks.bench_rule
 	@$(PY) -m benchmarks.bench_audit
 	@$(PY) -m benchmarks.bench_load
+	@$(PY) -m benchmarks.bench_add
+
+soak: $(TEST_READY) ## ten minutes of loads, kills, undone loads and readers together; nothing may be lost
+	@$(PY) -m tests.soak
 
 look: $(TEST_READY) browser $(DEMO_DB) ## screenshots of every page in both themes, into look/
 	@$(PY) -m tests.look

@@ -37,7 +37,7 @@ PAGE = 67  # lines on the page
 LINE = 4  # mm
 WIDE = 186  # mm that a line is long
 SMALL, LARGE = 108, 70  # characters on a line, as set small and as the first sentence is set
-WHY = 56  # characters on a line of a reason
+WHY = 58  # characters on a line of a reason
 NAME = 52  # characters of a name
 MOST_ALERTS, MOST_COURSES = 3, 4
 STYLE = f"""
@@ -56,8 +56,8 @@ figure {{ margin: {LINE / 4}mm 0; }}
 .faint {{ color: {COLOURS["faint"]}; }}
 .course {{ border-left: 1.5mm solid; padding-left: 3mm; margin: {LINE / 2}mm 0; }}
 .simulated {{ border: 1px solid {COLOURS["act"]}; color: {COLOURS["act"]}; padding: 0 2mm; display: inline-block; }}
-table {{ table-layout: fixed; font-size: 8pt; line-height: {LINE - 0.3}mm; }}
-th, td {{ padding: 0 2mm 0 0; overflow: hidden; text-overflow: ellipsis; }}
+table {{ table-layout: fixed; font-size: 7.5pt; line-height: {LINE - 0.3}mm; }}
+th, td {{ padding: 0 1.5mm 0 0; overflow: hidden; text-overflow: ellipsis; }}
 th {{ vertical-align: bottom; }}
 td.one {{ white-space: nowrap; }}
 a {{ color: inherit; text-decoration: none; }}
@@ -74,15 +74,15 @@ footer {{ margin-top: {LINE / 2}mm; border-top: 1px solid {COLOURS["grid"]}; col
 }}
 """
 EPISODES = {  # head: width in mm, how it is set
-    "Episode": (30, "one"),
-    "Onset": (31, "one"),
-    "Recovered": (31, "one"),
-    "Set off by": (17, "one"),
-    "Lowest ANC": (15, "number"),
-    "Lowest platelets": (18, "number"),
-    "Days below hold": (13, "number"),
+    "Episode": (29, "one"),
+    "Onset": (28, "one"),
+    "Recovered": (28, "one"),
+    "Set off by": (16, "one"),
+    "Lowest ANC": (20, "number"),
+    "Lowest platelets": (17, "number"),
+    "Days below hold": (15, "number"),
     "Days to recovery": (16, "number"),
-    "Dose at onset": (15, "number"),
+    "Dose at onset": (17, "number"),
 }
 DECISIONS = {"Day, drug": (31, ""), "Decision, by, certainty": (54, ""), "Why": (101, "")}
 TRIGGERS = {"anc": "ANC", "platelets": "platelets", "both": "both"}

@@ -3,8 +3,9 @@
     python -m tests.soak [--minutes 10] [--seed 1]
 
 A hospital comes in hundreds of deliveries. Half of the loads are killed and tried again; now and then one is undone, a
-whole load takes the place of all before it, or a second load tries to run beside the first. Two readers open the
-database all the while and reckon each version up. At the end its tables must be those of one load of all that came.
+whole load takes the place of all before it, or a second load, of files that are refused, runs beside the first. Two
+readers open the database all the while and reckon each version up. At the end its tables must be those of one load of
+all that came.
 """
 
 import argparse
@@ -56,6 +57,8 @@ def soak(place: Path, minutes: float, rng: random.Random) -> int:
     db, count = place / "ward.duckdb", Counter()
     first = Command("load", "--from", deliveries.write(parts[0], place / "first"), "--db", db, "--as-of", AS_OF)
     assert first.wait() == 0, first.said()
+    (place / "no labs").mkdir()
+    (place / "no labs" / "labs.csv").write_text("of,no,use\n")
     done, reports = CONTEXT.Event(), CONTEXT.Queue()
     readers = [CONTEXT.Process(target=read, args=(db, done, reports)) for _ in range(READERS)]
     for reader in readers:
@@ -111,7 +114,7 @@ def run(arguments: tuple, db: Path, lasts: float, count: Counter, rng: random.Ra
     number = newest(db)
     while True:
         load = Command(*arguments)
-        rival = Command("load", "--add", "--from", db.parent / "first", "--db", db) if rng.random() < RIVAL else None
+        rival = Command("load", "--add", "--from", db.parent / "no labs", "--db", db) if rng.random() < RIVAL else None
         if rng.random() < KILLED:
             time.sleep(rng.uniform(0, lasts))
             count["killed"] += load.kill()

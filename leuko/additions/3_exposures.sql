@@ -1,5 +1,6 @@
--- Doses that are not there yet. An exposure that comes again with another end (same patient, drug, setting, dose and first
--- day) takes the place of the one before. Several of one first day and dose are compared together, since they add up.
+-- Doses that are not there yet. An exposure that comes again with another end (same patient, drug, setting, dose and
+-- first day) takes the place of the one before. Several of one first day and dose, such as two tablets, are compared
+-- together.
 CREATE OR REPLACE TEMP TABLE came AS
 SELECT exposures.*, row(patient_id, drug, setting, dose_mg, dose_unit, start_on) AS order_of FROM added.exposures;
 
