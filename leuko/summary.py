@@ -74,15 +74,15 @@ footer {{ margin-top: {LINE / 2}mm; border-top: 1px solid {COLOURS["grid"]}; col
 }}
 """
 EPISODES = {  # head: width in mm, how it is set
-    "Episode": (29, "one"),
+    "Episode": (24, "one"),
     "Onset": (28, "one"),
     "Recovered": (28, "one"),
-    "Set off by": (16, "one"),
-    "Lowest ANC": (20, "number"),
+    "Set off by": (15, "one"),
+    "Lowest ANC": (26, "number"),
     "Lowest platelets": (17, "number"),
-    "Days below hold": (15, "number"),
+    "Days below hold": (16, "number"),
     "Days to recovery": (16, "number"),
-    "Dose at onset": (17, "number"),
+    "Dose at onset": (16, "number"),
 }
 DECISIONS = {"Day, drug": (31, ""), "Decision, by, certainty": (54, ""), "Why": (101, "")}
 TRIGGERS = {"anc": "ANC", "platelets": "platelets", "both": "both"}

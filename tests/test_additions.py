@@ -413,6 +413,17 @@ def test_the_day_never_goes_back_by_itself(ward, tmp_path):
     assert asked(ward, "SELECT as_of FROM about") == [(AS_OF,)]
 
 
+def test_a_result_that_comes_again_in_another_unit_is_one_more_and_the_checks_say_so(ward, tmp_path):
+    again = result("again", "anc", "3.0", NOON, unit="10*9/L")
+    deliveries.load(ward, write_rows({"labs": [again]}, tmp_path / "new"))
+    assert asked(ward, "SELECT value, raw_unit FROM labs WHERE patient_id = 'again' ORDER BY raw_unit") == [
+        (3000, "10*9/L"), (3000, "cells/uL"),
+    ]  # fmt: skip
+    found = """SELECT result, looked_at, failing FROM check_results WHERE "check" = 'two_units'"""
+    assert asked(ward, found) == [("failed", 2, 1)]
+    assert asked(ward, """SELECT patient_id FROM check_failures WHERE "check" = 'two_units'""") == [("again",)]
+
+
 # ---- what is refused ------------------------------------------------------------------------------
 
 
