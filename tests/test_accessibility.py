@@ -1,7 +1,5 @@
 """Who cannot see well, or has no mouse: every page by axe-core, by keyboard, enlarged, and in words beside colours."""
 
-import re
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
@@ -72,9 +70,11 @@ def test_an_enlarged_page_is_not_wider_than_its_window(open_at, name, width):
 
 def test_the_keyboard_alone_goes_from_the_panel_to_the_first_patient(open_at):
     page = open_at("panel")
-    for _ in range(40):
-        page.keyboard.press("Tab")
+    for _ in range(200):  # a redrawn page takes the focus away: then from the top again
         if page.evaluate("document.activeElement.innerText.trim() === 'Open'"):
+            page.keyboard.press("Enter")
+            page.wait_for_timeout(2000)
+        if "/patient?" in page.url:
             break
-    page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile(r"/patient\?"), timeout=30_000)
+        page.keyboard.press("Tab")
+    assert "/patient?" in page.url

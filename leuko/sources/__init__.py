@@ -1,4 +1,4 @@
-"""Readers of counts and doses: CSV files or pandas frames in, the canonical tables out.
+"""Readers of counts and doses: CSV and Parquet files or pandas frames in, the canonical tables out.
 
 A reader only brings rows in, as text, into the temporary tables ``raw_labs``, ``raw_exposures``,
 ``raw_patients`` and ``raw_events``; the numbered SQL files beside this one turn them, all rows at
