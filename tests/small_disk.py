@@ -2,7 +2,8 @@
 
     unshare --mount python -m tests.small_disk PLACE FOLDER FOLDER
 
-mounts a small disk at PLACE, loads the first folder there, and tries to load both with ever more space left on it.
+mounts a small disk at PLACE, loads the first folder there, and tries to load, to add and to undo with ever more space
+left on it.
 """
 
 import os
@@ -10,29 +11,29 @@ import subprocess
 import sys
 from pathlib import Path
 
-from leuko.store import Store
 from tests.commands import Command
 from tests.deliveries import contents
 
 SIZE = 64  # MB
-SHARES = (0, 0.02, 0.2, 0.5, 0.9)  # of the space that a version takes
+SHARES = (0, 0.02, 0.5, 0.9)  # of the space that a version takes
 
 
 def main(place: Path, first: Path, second: Path) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}m", "leuko", str(place)], check=True)
     db = place / "ward.duckdb"
-    assert Command("load", "--from", first, "--db", db).wait() == 0
-    before, beside, takes = contents(db), sorted(os.listdir(place)), Path(os.path.realpath(db)).stat().st_size
     adding = ("load", "--add", "--from", second, "--db", db)
-    for share in SHARES:
+    loading = ("load", "--from", first, "--db", db)
+    for _ in range(2):
+        assert Command(*loading).wait() == 0
+    before, beside, takes = contents(db), sorted(os.listdir(place)), Path(os.path.realpath(db)).stat().st_size
+    tries = [(share, arguments) for share in SHARES for arguments in (adding, loading, ("undo", "--db", db))]
+    for share, arguments in [*tries, (1.02, adding)]:  # enough for the copy, not for what is added
         fill(place, leaving=int(share * takes))
-        for arguments in (adding, ("load", "--from", first, "--db", db), ("undo", "--db", db)):
-            load = Command(*arguments)
-            status, said = load.wait(), load.said()
-            assert (status, len(said)) == (1, 1), (share, arguments, status, said)
-            print(f"{share:.0%} left: {' '.join(arguments[:2])}: {said[0]}")
-            assert contents(db) == before
-            assert Store(db).about.number == 1
+        load = Command(*arguments)
+        status, said = load.wait(), load.said()
+        assert (status, len(said)) == (1, 1), (share, arguments, status, said)
+        print(f"{share:.0%} left: {' '.join(arguments[:2])}: {said[0]}")
+        assert contents(db) == before
         (place / "full").unlink()
         assert sorted(os.listdir(place)) == beside
     assert Command(*adding).wait() == 0

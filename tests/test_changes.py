@@ -59,6 +59,7 @@ SINCE = {
         result("low_platelets", "platelets", 20_000, NOON),
         result("midnight", "anc", 300, EARLIER + timedelta(days=9), reported_at=MIDNIGHT),
         result("tonight", "anc", 300, NOON, reported_at=MIDNIGHT + timedelta(days=1) - A_SECOND),
+        result("tonight", "anc", 200, NOON + A_SECOND, reported_at=MIDNIGHT + timedelta(days=1)),
         result("tomorrow", "anc", 300, NOON, reported_at=MIDNIGHT + timedelta(days=1)),
         *(
             result("many", "anc", value, EARLIER + timedelta(days=days), reported_at=NOON)
@@ -172,6 +173,7 @@ def test_a_result_counts_on_the_day_of_its_report_up_to_midnight(db):
     assert not {"midnight", "evening"} <= yesterday.keys()
     today = changes(db, YESTERDAY)
     assert today["midnight"]["status"] == today["tonight"]["status"] == "hold"
+    assert today["tonight"]["counts"] == "ANC 300 cells/µL of 2 February 2026"
     assert not {"evening", "tomorrow"} & today.keys()
 
 
