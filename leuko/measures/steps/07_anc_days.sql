@@ -6,12 +6,13 @@ WITH results_read AS (
     JOIN readers ON readers.course = counts.course AND NOT readers.quiet
     WHERE counts.analyte = 'anc'
     UNION ALL
-    -- A quiet course has no short, withdrawn, derived or bounded result: any of its versions shows the same.
+    -- A quiet course has no short, withdrawn, derived or bounded result: any of its versions shows the same, and whether
+    -- one is withdrawn need not be read again.
     SELECT readings.course, CAST(results.collected_at AS DATE), results.value, 2, true
     FROM results
     JOIN readings ON readings.patient_id = results.patient_id
     WHERE readings.quiet AND readings.course IS NOT NULL AND readings.analyte = 'anc' AND results.analyte = 'anc'
-        AND results.usable AND results.reported_at < (SELECT after FROM asked_for)
+        AND results.value IS NOT NULL AND results.reported_at < (SELECT after FROM asked_for)
         AND results.collected_at >= readings.start_on AND results.collected_at < readings.read_to + 1
     UNION ALL
     SELECT course, start_on, NULL, 2, false FROM courses
