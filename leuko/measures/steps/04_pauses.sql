@@ -15,12 +15,10 @@ WITH gaps AS (
 reasoned AS (
     SELECT
         gaps.course, gaps.from_on, gaps.to_on, gaps.stop_on,
-        coalesce(gaps.said, max(lower(trim(doses.end_reason))) FILTER (WHERE doses.end_on = gaps.from_on - 1)) AS reason
+        coalesce(gaps.said, max(doses_read.reason)) AS reason
     FROM gaps
-    JOIN courses ON courses.course = gaps.course
-    LEFT JOIN doses
-        ON doses.patient_id = courses.patient_id AND doses.drug = courses.drug AND doses.protocol = courses.protocol
-        AND doses.dose_mg > 0 AND doses.end_on = gaps.from_on - 1
+    LEFT JOIN doses_read
+        ON doses_read.course = gaps.course AND doses_read.dose_mg > 0 AND doses_read.end_on = gaps.from_on - 1
     GROUP BY gaps.course, gaps.from_on, gaps.to_on, gaps.stop_on, gaps.said
 )
 
