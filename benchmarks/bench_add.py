@@ -3,8 +3,9 @@
     python -m benchmarks.bench_add [--rows 10000000] [--rounds 3] [--steps]
 
 The cohort is that of bench_rule where 2 % of patients have lows, or nearly all, as CSV. It is loaded whole; then 0.1 %
-new rows are added, each of another patient: once for the same day, where only these patients are answered anew, and
-once for the next day, where everybody is. What is printed are medians and the ratios to the whole load round by round.
+new rows are added. For the same day only the patients whom they touch are answered anew: once these are as few as where
+each blood count brings four results (`blood counts`), once each row is of another patient (`one row each`). For the
+next day everybody is. What is printed are medians and the ratios to the whole load round by round.
 """
 
 import argparse
@@ -26,24 +27,32 @@ from leuko import publish, sources
 
 GOAL = 0.10
 NEW = 0.001  # of the rows
-DAYS = {"same day": AS_OF, "next day": AS_OF + timedelta(days=1)}
+NEXT_DAY = AS_OF + timedelta(days=1)
+# The day of each addition, and which analytes each of its patients brings.
+NIGHTS = {
+    "same day, blood counts": (AS_OF, ("anc", "wbc", "platelets", "granulocytes")),
+    "same day, one row each": (AS_OF, ("anc",)),
+    "next day, one row each": (NEXT_DAY, ("anc",)),
+}
 NIGHT = """
     COPY (
         SELECT
-            'P' || lpad(CAST(patient AS TEXT), 7, '0') AS patient_id, 'anc' AS analyte,
-            300 + hash(patient, '{day}') % 5000 AS value, 'cells/uL' AS unit,
+            'P' || lpad(CAST(patient AS TEXT), 7, '0') AS patient_id, unnest({analytes}) AS analyte,
+            300 + hash(patient, '{name}') % 5000 AS value, 'cells/uL' AS unit,
             TIMESTAMP '{day} 08:00:00' AS collected_at, TIMESTAMP '{day} 12:00:00' AS reported_at
         FROM range({patients}) AS p (patient)
-        ORDER BY hash(patient, '{day}')
+        ORDER BY hash(patient, '{name}')
         LIMIT {rows}
     ) TO '{file}'
 """
 
 
-def write_night(folder: Path, day: date, patients: int, rows: int) -> Path:
-    file = folder / f"labs-{day}.csv"
+def write_night(folder: Path, name: str, patients: int, rows: int) -> Path:
+    file = folder / f"{name}.csv"
+    day, analytes = NIGHTS[name]
     with closing(duckdb.connect()) as con:
-        con.execute(NIGHT.format(day=day, patients=patients, rows=rows, file=file))
+        given = {"day": day, "analytes": list(analytes), "name": name, "patients": patients, "rows": rows, "file": file}
+        con.execute(NIGHT.format(**given))
     return file
 
 
@@ -61,7 +70,7 @@ def measure(share: float, rows: int, rounds: int, steps: bool, report) -> None:
     patients = rows // RESULTS_EACH
     with tempfile.TemporaryDirectory() as folder:
         files = write_files(Path(folder), "csv", patients, share)
-        nights = {name: write_night(Path(folder), day, patients, int(rows * NEW)) for name, day in DAYS.items()}
+        nights = {name: write_night(Path(folder), name, patients, int(rows * NEW)) for name in NIGHTS}
         clock = {name: [] for name in ("whole", *nights)}
         for _ in range(rounds):
             with tempfile.TemporaryDirectory(dir=folder) as place:
@@ -71,7 +80,7 @@ def measure(share: float, rows: int, rounds: int, steps: bool, report) -> None:
                     watch_steps()
                 for name, labs in nights.items():
                     print(f"  {name}" if steps else "", end="\n" if steps else "")
-                    clock[name].append(seconds(lambda db=db, name=name, labs=labs: add(db, labs, DAYS[name])))
+                    clock[name].append(seconds(lambda db=db, name=name, labs=labs: add(db, labs, NIGHTS[name][0])))
                 size = db.stat().st_size / 2**20
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         report.put({"clock": clock, "size": size, "peak": peak})
@@ -104,7 +113,7 @@ def main() -> None:
         clock = answer["clock"]
         print(f"{cohort}: {chosen.rows:,} rows, {int(chosen.rows * NEW):,} added, {answer['size']:,.0f} MB")
         print(f"  whole load {statistics.median(clock['whole']):.2f} s")
-        for name in DAYS:
+        for name in NIGHTS:
             ratios = sorted(added / whole for added, whole in zip(clock[name], clock["whole"], strict=True))
             print(
                 f"  added, {name}: {statistics.median(clock[name]):.2f} s, {statistics.median(ratios):.1%} of it "
