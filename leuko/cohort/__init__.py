@@ -22,6 +22,7 @@ QUERIES = {path.stem: path.read_text(encoding="utf-8") for path in FOLDER.glob("
 OWN_STEPS = {path.stem[2:]: path.read_text(encoding="utf-8") for path in sorted((FOLDER / "steps").glob("*.sql"))}
 STEPS = {
     "courses": dict(rules.STEPS)["courses"],
+    "doses_read": measures.STEPS["doses_read"],
     "segments": measures.STEPS["segments"],
     "chosen": OWN_STEPS["chosen"],
     "known_labs": OWN_STEPS["known_labs"],
