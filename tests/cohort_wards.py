@@ -20,7 +20,9 @@ class Ward:
     def __init__(self):
         self.labs, self.doses, self.patients = [], [], []
 
-    def add(self, patient, counts=(), doses=GIVEN, *, site="East", unit="mg", limit="", died="", diagnosis="CML"):
+    def add(
+        self, patient, counts=(), doses=GIVEN, *, name="", site="East", unit="mg", limit="", died="", diagnosis="CML"
+    ):
         """Counts as {day: ANC}, a text with its comparator; doses as (first day, last day, dose, reason)."""
         for day, anc in dict(counts).items():
             self.count(patient, anc, day, limit=limit)
@@ -28,7 +30,7 @@ class Ward:
             end = "" if last is None else on(last)
             self.doses.append(f"{patient},dasatinib,{dose},{unit},{on(first)},{end},{''.join(reason)}")
         gone = died and on(died)
-        self.patients.append(f"{patient},Name of {patient},{site},Dr Brask,{diagnosis},{gone}")
+        self.patients.append(f"{patient},{name or f'Name of {patient}'},{site},Dr Brask,{diagnosis},{gone}")
 
     def count(self, patient, anc, day, *, clock="08:00", limit="", reported=None):
         """One ANC; `reported`: the day on which it was, where that is a later one."""

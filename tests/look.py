@@ -1,24 +1,29 @@
-"""`python -m tests.look`: a picture of every page in both themes, wide and narrow, into look/."""
+"""`python -m tests.look [NAME …]`: a picture of every page in both themes at three widths, into look/.
+
+Of the demonstration and of the hard cases; with names, only of what begins with one of them.
+"""
 
 import os
 import shutil
+import sys
 import tempfile
-from contextlib import ExitStack
 from pathlib import Path
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from leuko.audit import EVERYTHING
 from leuko.store import Filters, Store
+from tests import hard_cases
 from tests.browser import chromium
 from tests.serving import ROOT, dashboard
 
 FOLDER = ROOT / "look"
 THEMES = ("light", "dark")
-WIDTHS = {"wide": 1440, "narrow": 390}
+WIDTHS = {"wide": 1440, "tablet": 820, "narrow": 390}
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 COMING = "[data-testid=stSkeleton]"
-SETTLED = 2000  # milliseconds until fonts, canvas and figure stand still
+WRONG = "Something went wrong"
+SETTLED = 1500  # milliseconds until fonts, canvas and figure stand still
 
 
 def addresses(database: Path) -> dict[str, tuple[str, int]]:
@@ -49,10 +54,27 @@ def addresses(database: Path) -> dict[str, tuple[str, int]]:
         "changes-if": ("/changes_if?instead=dasatinib-cp-us", 2300),
         "changes-if-earlier-day": ("/changes_if?instead=dasatinib-cp-eln&as_of=2026-03-10", 2300),
         "changes-if-nothing-chosen": ("/changes_if", 700),
+        "wall": ("/wall", 900),
+        "access": ("/access", 900),
         "data": ("/data", 1900),
         "data-rows": ("/data?check=low_resolution&reason=unit+missing", 2400),
         "patient-marked": (f"/patient?patient={held_late}&mark={due_on}&mark_words=Hold+given%3A+not+met", 1500),
     }
+
+
+def hard_addresses(case: str) -> dict[str, tuple[str, int]]:
+    """The same for a hard case: its pages, and the patients that make it one."""
+    patients = {"one": ["ONLY"], "names": ["LONG", "UNBROKEN", "ARABIC", "YEARS", "Y" * 60]}.get(case, [])
+    found = {
+        "panel": ("/", 1300),
+        "adherence": ("/adherence", 1700),
+        "cohort": ("/cohort", 4000),
+        "changes-if": ("/changes_if?instead=dasatinib-cp-us", 1300),
+        "data": ("/data", 1300),
+        "wall": ("/wall", 900),
+    }
+    found |= {f"patient-{patient[:8]}": (f"/patient?patient={patient}", 2200) for patient in patients}
+    return {f"{case}-{name}": visit for name, visit in found.items()}
 
 
 def take_pictures(browser: Browser, url: str, name: str, address: str, height: int) -> None:
@@ -61,27 +83,37 @@ def take_pictures(browser: Browser, url: str, name: str, address: str, height: i
             context = browser.new_context(
                 color_scheme=theme, viewport={"width": width, "height": height}, locale="en-GB"
             )
-            page = context.new_page()
-            page.goto(url + address)
-            page.get_by_test_id("stMarkdown").first.wait_for(timeout=60_000)
-            page.locator(IDLE).wait_for(timeout=60_000)
-            page.wait_for_timeout(SETTLED)
-            expect(page.locator(COMING)).to_have_count(0, timeout=60_000)
-            page.screenshot(path=FOLDER / f"{name}-{theme}-{size}.png")
+            open_still(context.new_page(), url + address).screenshot(path=FOLDER / f"{name}-{theme}-{size}.png")
             context.close()
 
 
-def main() -> None:
-    database = Path(os.environ.get("LEUKO_DB", ROOT / "data" / "leuko.duckdb"))
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir()
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
-        server = running.enter_context(dashboard(database, Path(folder) / "streamlit.log"))
-        browser = running.enter_context(chromium())
-        for name, (address, height) in addresses(database).items():
-            take_pictures(browser, server.url, name, address, height)
+def open_still(page: Page, address: str) -> Page:
+    """The page at this address once it stands still."""
+    page.goto(address)
+    page.get_by_test_id("stMainBlockContainer").locator("h1, h2, h3, h5, p, li").first.wait_for(timeout=90_000)
+    page.locator(IDLE).wait_for(timeout=90_000)
+    page.wait_for_timeout(SETTLED)
+    expect(page.locator(COMING)).to_have_count(0, timeout=60_000)
+    expect(page.get_by_text(WRONG)).to_have_count(0)
+    return page
+
+
+def main(wanted: tuple[str, ...]) -> None:
+    if not wanted:
+        shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(exist_ok=True)
+    demonstration = Path(os.environ.get("LEUKO_DB", ROOT / "data" / "leuko.duckdb"))
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
+        visits = [(demonstration, addresses(demonstration))]
+        visits += [(path, hard_addresses(case)) for case, path in hard_cases.publish(Path(folder)).items()]
+        for database, pages in visits:
+            asked = {name: visit for name, visit in pages.items() if name.startswith(wanted or "")}
+            if asked:
+                with dashboard(database, Path(folder) / "streamlit.log") as server:
+                    for name, (address, height) in asked.items():
+                        take_pictures(browser, server.url, name, address, height)
     print(f"{len(list(FOLDER.glob('*.png')))} pictures in {FOLDER}")
 
 
 if __name__ == "__main__":
-    main()
+    main(tuple(sys.argv[1:]))
