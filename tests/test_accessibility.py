@@ -1,5 +1,7 @@
 """Who cannot see well, or has no mouse: every page by axe-core, by keyboard, enlarged, and in words beside colours."""
 
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
@@ -12,6 +14,9 @@ pytestmark = pytest.mark.browser
 
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 PAGES = ("panel", "patient", "adherence", "cohort", "protocols", "changes_if", "data", "wall")
+ADDRESSES = {"panel": "", "patient": "patient?patient={}"}  # the others have the name of the page
+LOOKS = 3000  # milliseconds between two looks for a new version
+FOCUSED = "document.activeElement.matches('button, a') ? document.activeElement.innerText : ''"
 GRAVE = ("serious", "critical")
 
 
@@ -29,17 +34,23 @@ def patient(database):
     store.close()
 
 
+@pytest.fixture(scope="module")
+def listed(database):
+    """The patients in the order of the panel."""
+    store = Store(database)
+    yield store.view().in_order(Filters())
+    store.close()
+
+
 @pytest.fixture
 def open_at(server, database, patient, browser_page):
     """`open_at("patient", theme="dark")` opens a page of the demonstration and waits until it stands still."""
 
     def open_page(name: str, **looks) -> Page:
         page = browser_page(**looks)
-        page.goto(f"{server(database).url}/{name}" + (f"?patient={patient}" if name == "patient" else ""))
+        page.goto(f"{server(database).url}/{ADDRESSES.get(name, name).format(patient)}")
         page.get_by_role("heading").first.wait_for(timeout=60_000)
-        page.locator(IDLE).wait_for(timeout=60_000)
-        expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=60_000)
-        page.wait_for_timeout(1500)
+        stand_still(page)
         return page
 
     return open_page
@@ -68,13 +79,52 @@ def test_an_enlarged_page_is_not_wider_than_its_window(open_at, name, width):
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
-def test_the_keyboard_alone_goes_from_the_panel_to_the_first_patient(open_at):
-    page = open_at("panel")
-    for _ in range(200):  # a redrawn page takes the focus away: then from the top again
-        if page.evaluate("document.activeElement.innerText.trim() === 'Open'"):
-            page.keyboard.press("Enter")
-            page.wait_for_timeout(2000)
-        if "/patient?" in page.url:
-            break
+def tab_to(page: Page, words: str, most: int = 40) -> None:
+    """Press Tab until the element of these words has the focus."""
+    for _ in range(most):
         page.keyboard.press("Tab")
-    assert "/patient?" in page.url
+        if words in page.evaluate(FOCUSED).split("\n"):  # an icon or a shortcut is a line of its own
+            return
+    raise AssertionError(f"{most} times Tab do not reach {words}")
+
+
+def stand_still(page: Page) -> None:
+    page.locator(IDLE).wait_for(timeout=60_000)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=60_000)
+    page.wait_for_timeout(1500)
+
+
+def test_the_keyboard_alone_goes_from_the_panel_to_the_first_patient_and_on_to_the_next(open_at, listed):
+    page = open_at("panel")
+    tab_to(page, "Open")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/patient?**", timeout=60_000)
+    stand_still(page)
+    first = parse_qs(urlsplit(page.url).query)["patient"][0]
+    following = listed[listed.index(first) + 1]
+    tab_to(page, "Next patient")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**patient={following}*", timeout=60_000)
+    stand_still(page)
+    page.keyboard.press("Alt+p")
+    page.wait_for_url(f"**patient={first}*", timeout=60_000)
+
+
+def test_the_keyboard_passes_a_list_of_patients_without_opening_one(open_at):
+    page = open_at("panel")
+    for grid in ("alerts", "worklist"):
+        for _ in range(60):
+            page.keyboard.press("Tab")
+            if page.evaluate(f"document.activeElement.matches('[class*=st-key-{grid}] canvas')"):
+                break
+        assert page.evaluate("document.activeElement.tagName") == "CANVAS", f"60 times Tab do not reach the {grid}"
+        stand_still(page)  # a choice in a grid reaches the server after a moment
+        assert "/patient" not in page.url
+    tab_to(page, "Handover list to print")
+
+
+def test_the_focus_outlives_an_idle_page_and_its_looks_for_a_new_version(open_at):
+    page = open_at("panel")
+    tab_to(page, "Open")
+    page.wait_for_timeout(3 * LOOKS)
+    assert page.evaluate(FOCUSED).strip() == "Open"

@@ -53,6 +53,7 @@ PAGES = {
     "imagined": ("pages/protocols.py", {"part": "try"}, "ANC-imagined"),
     "months": ("pages/adherence.py", {"measure": "follow_up_count", "show": "month"}, "months"),
     "sites": ("pages/adherence.py", {"measure": "follow_up_count", "show": "site"}, "site"),
+    "cohort": ("pages/cohort.py", {}, "(trajectories|weeks|without_an_episode|not_yet_recovered|grades|doses|days)"),
 }
 
 

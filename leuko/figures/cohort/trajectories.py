@@ -1,6 +1,7 @@
 """ANC by day on the drug: faint lines, the median and the middle half of all courses, the bands behind them."""
 
 import html
+from itertools import pairwise
 
 import pandas
 
@@ -12,6 +13,7 @@ from leuko.figures.panels import rows
 from leuko.protocols.words import in_words
 
 MARGIN = {"l": 104, "r": 196, "t": 12, "b": 76}
+HANDLES = 20  # invisible points across the axis that make a line answer between its counts too
 ABOVE = 1.5  # the axis reaches so many times the highest upper quartile; single counts may lie above it
 
 
@@ -57,7 +59,7 @@ def figure(
     layout["annotations"] = edge_labels(edge_words(bands, marked, [], scale), scale, ink)
     known = dict(zip(quartiles["day"], quartiles["courses"], strict=True))
     layout["annotations"] += row_below("ANC known", {day: known.get(day, 0) for day in marks}, ink, 32)
-    drawn["data"] = [faint(lines, ink), *middle_half(judged, ink)]
+    drawn["data"] = [faint(lines, ink), *middle_half(judged, ink), between(lines, max(1, last // HANDLES))]
     return drawn
 
 
@@ -120,6 +122,29 @@ def faint(lines: pandas.DataFrame, ink: Ink) -> dict:
         "marker": {"color": ink.colour("faint_line"), "size": 3, "line": {"width": 0}},
         "customdata": who,
         "hovertemplate": "<b>%{customdata[0]}</b><br>day %{x}: ANC %{customdata[2]} cells/µL<extra></extra>",
+    }
+
+
+def between(lines: pandas.DataFrame, step: int) -> dict:
+    """Every `step` days on a line from count to count an invisible point that opens its patient and names no count."""
+    days, counts, who = [], [], []
+    for first, then in pairwise(rows(lines)):
+        apart = then["day"] - first["day"]
+        if first["course"] == then["course"]:
+            said = [f"{first['patient_id']}, {first['drug']}", f"between day {first['day']:,} and day {then['day']:,}"]
+            for passed in range(step, apart, step):
+                days.append(first["day"] + passed)
+                counts.append(first["anc"] + (then["anc"] - first["anc"]) * passed / apart)
+                who.append([html.escape(said[0]), first["patient_id"], said[1]])
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": "between counts",
+        "x": days,
+        "y": counts,
+        "marker": {"size": 6, "opacity": 0},
+        "customdata": who,
+        "hovertemplate": "<b>%{customdata[0]}</b><br>%{customdata[2]}<extra></extra>",
     }
 
 
