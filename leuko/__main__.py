@@ -1,7 +1,7 @@
-"""The command line: `python -m leuko load | watch | undo | loads | changes | evaluate | audit | diff | protocols`.
+"""The command line: `load | watch | undo | loads | changes | evaluate | audit | diff | protocols | access`.
 
-Exit status: 0 done, 1 a whole file, a protocol or a setting was refused, or the PDF could not be made (one clear line
-each on standard error), 2 wrong usage.
+Exit status: 0 done, 1 a whole file, a protocol or a setting was refused, the PDF could not be made, or the access log
+is not as it was written (one clear line each on standard error), 2 wrong usage.
 """
 
 import argparse
@@ -14,7 +14,9 @@ from pathlib import Path
 
 import duckdb
 
-from leuko import accounts, alerts, publish, sources
+from leuko import access_log, accounts, alerts, publish, sources
+from leuko.access import FILE as TABLE
+from leuko.access import AccessError, read_access
 from leuko.accounts import Accounts
 from leuko.difference import compare
 from leuko.evaluation import COLUMNS, Result, last_day
@@ -39,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         chosen.run(parser, chosen)
-    except (SourceError, ProtocolError, StoreError, SettingsError, Incomplete) as refused:
+    except (SourceError, ProtocolError, StoreError, SettingsError, AccessError, Incomplete) as refused:
         print(refused, file=sys.stderr)
         return 1
     except (OSError, duckdb.Error) as failed:
@@ -51,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m leuko", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(
-        required=True, metavar="load | watch | undo | loads | changes | evaluate | audit | diff | protocols"
+        required=True, metavar="load | watch | undo | loads | changes | evaluate | audit | diff | protocols | access"
     )
 
     load = commands.add_parser("load", help="build a database from files and publish it in one step")
@@ -113,6 +115,10 @@ def build_parser() -> argparse.ArgumentParser:
     protocols = commands.add_parser("protocols", help="list and check protocol files")
     protocols.add_argument("--protocols", type=Path, metavar="DIR", help="a folder other than the shipped")
     protocols.set_defaults(run=run_protocols)
+
+    access = commands.add_parser("access", help="print the access log, and check that it is as it was written")
+    access.add_argument("--db", type=Path, required=True, metavar="FILE", help="the database that was looked at")
+    access.set_defaults(run=run_access)
     return parser
 
 
@@ -302,6 +308,20 @@ def run_diff(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
 
 def run_protocols(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
     print("\n\n".join(described(protocol) for protocol in load_protocols(chosen.protocols)))
+
+
+def run_access(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
+    """Print the access log as CSV, the newest line first; raises Incomplete where it is not as it was written."""
+    from leuko.workbook import write_csv
+
+    folder = chosen.db.absolute().parent
+    log = read_access(folder).log if (folder / TABLE).exists() else None
+    file = log or folder / access_log.FILE
+    write_csv(sys.stdout, access_log.read(file, most=None))
+    verdict = access_log.verify(file)
+    if not verdict.is_whole:
+        raise Incomplete(f"{file}: {verdict.words}")
+    tell(verdict.words)
 
 
 def named_files(chosen: argparse.Namespace) -> dict[str, Path | None]:

@@ -14,10 +14,11 @@ import duckdb
 import pandas
 
 from leuko import alerts, rules, sources
+from leuko.access import EVERYTHING
 from leuko.facts import write_facts, write_grades
 from leuko.protocols.tables import copy_tables
 from leuko.settings import Setting
-from leuko.store import KEPT, QUERIES, Patient, View
+from leuko.store import KEPT, QUERIES, Patient, Store, View
 
 PATIENT = "imagined"
 COUNTS = {"anc": "ANC", "platelets": "platelets"}
@@ -68,6 +69,12 @@ class Imagined:
         yield self.con
 
 
+def ask(store: Store, protocol: str, drug: str, typed: Typed) -> Answer:
+    """Ask a protocol of a published file, with the settings beside it."""
+    with store.cursor() as cursor:
+        return check(cursor, protocol, drug, store.settings, typed)
+
+
 def check(
     con: duckdb.DuckDBPyConnection, protocol: str, drug: str, settings: dict[str, Setting], typed: Typed
 ) -> Answer:
@@ -84,7 +91,7 @@ def check(
         alerts.run(bench, as_of, settings)
         write_facts(bench, temporary=False)
         write_grades(bench)
-        patient = View(Imagined(bench), None, as_of).patient(PATIENT)
+        patient = View(Imagined(bench), EVERYTHING, as_of).patient(PATIENT)
         return Answer((), as_of, patient, counts_judged(bench, as_of))
 
 

@@ -175,7 +175,7 @@ def extract(
     view: View, settings: Mapping[str, Setting] | None = None, scope: Scope = EVERYTHING
 ) -> Iterator[Extract]:
     """What the audit of a view says; `settings` None: those beside the database. A past day takes its evaluation."""
-    with view.store.audited(view.as_of) as cursor:
+    with view.audited() as cursor:
         yield Extract(cursor, view, settings or view.store.settings, scope)
 
 

@@ -1,13 +1,14 @@
 """The published DuckDB file, opened read-only: the only module that owns its connection.
 
 Every query takes a cursor of its own, since a shared one hands one user another patient's rows. A `View` is
-what one reader may see (sites) of one day; past days are evaluated anew on a cursor's temporary tables.
+what one reader may see of one day: it reads from cursors that `leuko.seen` has narrowed to his sight, and names the
+sites in its queries besides. Past days are evaluated anew, over everybody, on a cursor's temporary tables.
 """
 
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, timedelta
@@ -17,9 +18,11 @@ import duckdb
 import pandas
 
 from leuko import accounts, alerts, audit, changes, checks, cohort, measures, rules
+from leuko.access import EVERYTHING, Sight
 from leuko.accounts import Accounts
 from leuko.difference import Difference, compare
 from leuko.protocols import Protocol
+from leuko.seen import narrowed
 from leuko.settings import Setting, SettingsError, read_settings
 
 FOLDER = Path(__file__).parent / "queries"
@@ -185,7 +188,11 @@ class Store:
                 if len(self._replays) > REPLAYS:
                     self._replays.popitem(last=False)[1].close()
             self._replays.move_to_end(as_of)
-            yield self._replays[as_of]
+            try:
+                yield self._replays[as_of]
+            except BaseException:  # nobody knows in which state it was left: the next reader has it evaluated anew
+                self._replays.pop(as_of).close()
+                raise
 
     def _replay(self, as_of: date) -> duckdb.DuckDBPyConnection:
         cursor = self._connection.cursor()
@@ -231,18 +238,41 @@ class Store:
         with self.cursor() as cursor:
             return cursor.execute(QUERIES["loads"]).df()
 
-    def view(self, sites: tuple[str, ...] | None = None, as_of: date | None = None) -> "View":
-        """What may be seen of these sites (None: all) as known on `as_of` (None: the day of the file)."""
-        return View(self, sites, as_of or self.about.as_of)
+    def view(self, sight: Sight = EVERYTHING, as_of: date | None = None) -> "View":
+        """What a sight leaves, as known on `as_of` (None: the day of the file)."""
+        return View(self, sight, as_of or self.about.as_of)
 
 
 class View:
-    """The sites that a reader may see, on one day."""
+    """What a reader may see, on one day."""
 
-    def __init__(self, store: Store, sites: tuple[str, ...] | None, as_of: date):
+    def __init__(self, store: Store, sight: Sight, as_of: date):
         self.store = store
-        self.sites = sites
+        self.sight = sight
         self.as_of = as_of
+
+    @property
+    def sites(self) -> tuple[str, ...] | None:
+        """The sites whose patients may be seen; None: all, and patients without a site."""
+        return self.sight.sites
+
+    @contextmanager
+    def cursor(self, copied: Collection[str] = ()) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor on the file as it was published; for `copied` see `narrowed`."""
+        with self.store.cursor() as cursor, narrowed(cursor, self.sight, copied):
+            yield cursor
+
+    @contextmanager
+    def day(self, as_of: date) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor on which the worklist is that of `as_of`."""
+        with self.store.day(as_of) as cursor, narrowed(cursor, self.sight):
+            yield cursor
+
+    @contextmanager
+    def audited(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor on which `audit_events` are those of the day of this view."""
+        with self.store.audited(self.as_of) as cursor, narrowed(cursor, self.sight):
+            yield cursor
 
     def choices(self) -> dict[str, list[str]]:
         """The sites, clinicians, drugs and diagnoses that occur, sorted; an empty text where one is not recorded."""
@@ -279,6 +309,11 @@ class View:
         recent_anc = self._recent_anc(listed["patient_id"].unique().tolist())
         return listed.merge(recent_anc, on="patient_id", how="left")
 
+    def in_order(self, filters: Filters) -> list[str]:
+        """The patients that the filters leave, each once, in the order of the worklist."""
+        listed = self._read(f"SELECT patient_id FROM kept ORDER BY {URGENT_FIRST}", filters)
+        return listed["patient_id"].drop_duplicates().tolist()
+
     def courses(self, filters: Filters, patients: Sequence[str]) -> pandas.DataFrame:
         """The courses of these patients that the filters leave, as the worklist has them, whatever status is chosen."""
         query = f"SELECT * FROM kept WHERE list_contains($patients, patient_id) ORDER BY {URGENT_FIRST}"
@@ -291,11 +326,11 @@ class View:
         `leuko.changes.since` for what a row says.
         """
         if since is None:
-            with self.store.cursor() as cursor:
+            with self.cursor() as cursor:
                 return self._changed(cursor, "FROM changed_courses", filters)
-        with self.store.day(since) as cursor:
+        with self.day(since) as cursor:
             before = cursor.execute("SELECT patient_id, drug, protocol, status, dose_mg, dose_unit FROM worklist").df()
-        with self.store.day(self.as_of) as cursor, changes.since(cursor, since, before, self.as_of) as query:
+        with self.day(self.as_of) as cursor, changes.since(cursor, since, before, self.as_of) as query:
             return self._changed(cursor, query, filters)
 
     def _changed(self, cursor: duckdb.DuckDBPyConnection, query: str, filters: Filters) -> pandas.DataFrame:
@@ -318,7 +353,7 @@ class View:
         )
 
     def aside(self) -> Aside:
-        """What the load did not use: rows set aside and why, and exposures that no protocol fits."""
+        """What the load did not use, of the whole file: rows set aside and why, and exposures that no protocol fits."""
         with self.store.cursor() as cursor:
             return Aside(
                 accounts=accounts.read(cursor),
@@ -345,7 +380,7 @@ class View:
         return self._results("collected_at >= $after", day)
 
     def _results(self, condition: str, day: date) -> int:
-        with self.store.cursor() as cursor:
+        with self.cursor() as cursor:
             counted = cursor.execute(
                 f"""SELECT count(*) FROM labs LEFT JOIN patients ON patients.patient_id = labs.patient_id
                 WHERE {condition} AND ($sites IS NULL OR list_contains($sites, patients.site))""",
@@ -357,41 +392,41 @@ class View:
         self, settings: dict[str, Setting], scope: audit.Scope = audit.EVERYTHING, by: str = "all"
     ) -> pandas.DataFrame:
         """The adherence measures: see `leuko.audit.measures`."""
-        with self.store.audited(self.as_of) as cursor:
+        with self.audited() as cursor:
             return audit.measures(cursor, settings, scope, self.sites, by)
 
     def deviations(self, settings: dict[str, Setting], scope: audit.Scope = audit.EVERYTHING) -> pandas.DataFrame:
         """Every event that was not met, excluded or cannot be told: see `leuko.audit.deviations`."""
-        with self.store.audited(self.as_of) as cursor:
+        with self.audited() as cursor:
             return audit.deviations(cursor, settings, scope, self.sites)
 
     def audit_events(
         self, settings: dict[str, Setting], scope: audit.Scope, measure: str, ending: str | None = None
     ) -> pandas.DataFrame:
         """The events behind a number of one measure: see `leuko.audit.events`."""
-        with self.store.audited(self.as_of) as cursor:
+        with self.audited() as cursor:
             return audit.events(cursor, settings, scope, self.sites, measure, ending)
 
     def sensitivity(
         self, settings: dict[str, Setting], scope: audit.Scope, measure: str, graces: Sequence[int]
     ) -> pandas.DataFrame:
         """How a measure moves with its grace period: see `leuko.audit.sensitivity`."""
-        with self.store.audited(self.as_of) as cursor:
+        with self.audited() as cursor:
             return audit.sensitivity(cursor, settings, scope, self.sites, measure, graces)
 
     def cohort(self, scope: cohort.Scope = cohort.EVERYTHING, weeks: int | None = None) -> cohort.Cohort:
         """The chosen courses side by side: see `leuko.cohort.read`."""
-        with self.store.day(self.as_of) as cursor:
+        with self.day(self.as_of) as cursor:
             return cohort.read(cursor, self.as_of, scope, self.sites, weeks)
 
     def cohort_choices(self) -> dict[str, list[str]]:
         """What a cohort can be chosen by: see `leuko.cohort.choices`."""
-        with self.store.day(self.as_of) as cursor:
+        with self.day(self.as_of) as cursor:
             return cohort.choices(cursor, self.as_of, self.sites)
 
     def patient(self, patient_id: str) -> Patient | None:
         """Everything known of a patient, or None where there is none at the sites that may be seen."""
-        with self.store.patient_day(patient_id, self.as_of) as cursor:
+        with self.store.patient_day(patient_id, self.as_of) as cursor, narrowed(cursor, self.sight):
             cursor.execute(rules.WORDS[1])
             about = self._about(cursor, patient_id)
             if about is None:
@@ -477,7 +512,7 @@ class View:
         `versions` has one row a protocol; `thresholds`, `recovery`, `during`, `related`, `monitoring` and `sources` are
         in the order in which the protocol has them. Whether a row's text was read is `verified`.
         """
-        with self.store.cursor() as cursor:
+        with self.cursor() as cursor:
             cursor.execute(rules.WORDS[1])
             return {part: cursor.execute(query).df() for part, query in PROTOCOLS.items()}
 
@@ -493,15 +528,17 @@ class View:
         """What would be another under these protocols: see `leuko.difference.compare`. Patients with their names."""
         with self.store.cursor() as cursor:
             found = compare(cursor, protocols, self.as_of, self.sites, on_step)
-            affected = {*found.statuses["patient_id"], *found.decisions["patient_id"]}
+        affected = {*found.statuses["patient_id"], *found.decisions["patient_id"]}
+        with self.cursor() as cursor:
             names = cursor.execute(
                 "SELECT patient_id, name FROM patients WHERE list_contains($patients, patient_id)",
                 {"patients": sorted(affected)},
             ).df()
+        how = "left" if self.sites is None else "inner"  # who has a site stands among the patients
         return replace(
             found,
-            statuses=found.statuses.merge(names, on="patient_id", how="left"),
-            decisions=found.decisions.merge(names, on="patient_id", how="left"),
+            statuses=found.statuses.merge(names, on="patient_id", how=how),
+            decisions=found.decisions.merge(names, on="patient_id", how=how),
         )
 
     def data(self) -> Data:
@@ -511,35 +548,26 @@ class View:
                 **vars(self.aside()),
                 files=cursor.execute("FROM load_report ORDER BY kind, file").df(),
                 notes=cursor.execute("FROM load_notes ORDER BY ALL").df(),
-                checks=self._checks(cursor),
+                checks=self._checks(),
             )
 
-    def _checks(self, cursor: duckdb.DuckDBPyConnection) -> pandas.DataFrame:
+    def _checks(self) -> pandas.DataFrame:
         """What the load found; where not all sites may be seen, the checks run over the others' patients alone."""
         if self.sites is None:
-            return cursor.execute("FROM check_results").df()
-        self._only_seen(cursor)
-        return checks.run(cursor, self.store.about.as_of)
+            with self.cursor() as cursor:
+                return cursor.execute("FROM check_results").df()
+        with self.cursor(copied=checks.READ) as cursor:
+            return checks.run(cursor, self.store.about.as_of)
 
     def failing(self, check: str) -> pandas.DataFrame:
         """The failing rows of a check, at most 1,000: `patient_id`, `name`, `day`, `words`, `source`."""
-        with self.store.cursor() as cursor:
+        with self.cursor(copied=() if self.sites is None else checks.READ) as cursor:
             if self.sites is None:
                 rows = cursor.execute('SELECT * EXCLUDE ("check") FROM check_failures WHERE "check" = ?', [check]).df()
             else:
-                self._only_seen(cursor)
                 rows = checks.failing(cursor, check, self.store.about.as_of)
             names = cursor.execute("SELECT patient_id, name FROM patients").df()
         return rows.merge(names, on="patient_id", how="left")
-
-    def _only_seen(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        """Leave on the cursor, in what the checks read, only the patients of the sites that may be seen."""
-        cursor.execute(
-            "CREATE TEMP TABLE seen AS SELECT patient_id FROM patients WHERE list_contains(?, site)",
-            [sites_parameter(self.sites)],
-        )
-        for table in checks.READ:
-            cursor.execute(f"CREATE TEMP TABLE {table} AS FROM main.{table} WHERE patient_id IN (FROM seen)")
 
     def set_aside(self, reason: str, limit: int = MOST_ROWS) -> pandas.DataFrame:
         """The rows that were set aside for a reason of `Data.reasons` or `Data.unmatched`: at most 1,000 of them."""
@@ -547,7 +575,7 @@ class View:
 
     def known(self, patients: Sequence[str]) -> set[str]:
         """Which of these patients stand in the file, at the sites that may be seen."""
-        with self.store.cursor() as cursor:
+        with self.cursor() as cursor:
             rows = cursor.execute(
                 """SELECT DISTINCT asked.patient_id
                 FROM (SELECT unnest($asked) AS patient_id) AS asked
@@ -560,7 +588,7 @@ class View:
             return {patient for (patient,) in rows.fetchall()}
 
     def _recent_anc(self, patients: list[str]) -> pandas.DataFrame:
-        with self.store.cursor() as cursor:
+        with self.cursor() as cursor:
             return self._results_used(cursor, f"FROM ({QUERIES['recent_anc']})", patients)
 
     def _results_used(
@@ -577,7 +605,7 @@ class View:
 
     def _read(self, query: str, filters: Filters, **asked: object) -> pandas.DataFrame:
         """A query over `kept`: the rows of the worklist that the sites and the filters leave."""
-        with self.store.day(self.as_of) as cursor:
+        with self.day(self.as_of) as cursor:
             cursor.execute(rules.WORDS[1])
             return cursor.execute(
                 f"WITH listed AS ({QUERIES['listed']}), kept AS ({QUERIES['kept']}) {query}",
@@ -585,7 +613,7 @@ class View:
             ).df()
 
     def _rejected(self, condition: str, limit: int, **asked: str | None) -> pandas.DataFrame:
-        with self.store.day(self.as_of) as cursor:
+        with self.day(self.as_of) as cursor:
             return cursor.execute(
                 f"""WITH visible AS ({QUERIES['rejected']})
                 SELECT kind, source, reason, patient_id, raw_record FROM visible

@@ -1,0 +1,17 @@
+"""Somebody who reads with a role, for tests of pages: there is no sign-in in them."""
+
+from leuko.access import Grant, Reader
+from pages.common import sign_in
+
+WHO = "ida@example.org"
+
+
+def reads_as(monkeypatch, role, sites=None, *, names=True) -> Reader:
+    """From now on whoever looks at a page has this role at these sites (None: all)."""
+    reader = Reader(WHO, (Grant("ward", role, sites, names),))
+    monkeypatch.setattr(sign_in, "reader", lambda: reader)
+    return reader
+
+
+def nobody_reads(monkeypatch) -> None:
+    monkeypatch.setattr(sign_in, "reader", lambda: None)
