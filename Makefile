@@ -14,7 +14,7 @@ DEMO_DB := data/leuko.duckdb
 DEMO_FROM := $(wildcard data/*.csv data/*.toml) $(shell find leuko -type f -not -path '*/__pycache__/*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test browser bench soak look clean
+.PHONY: help run demo test browser bench soak look tour clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -46,8 +46,11 @@ bench: $(TEST_READY) ## loading against a copy, the rule against a sort, the aud
 soak: $(TEST_READY) ## ten minutes of loads, kills, undone loads and readers together; nothing may be lost
 	@$(PY) -m tests.soak
 
-look: $(TEST_READY) browser $(DEMO_DB) ## screenshots of every page in both themes, into look/
+look: $(TEST_READY) browser $(DEMO_DB) ## screenshots of every page and of the hard cases, both themes, three widths, into look/
 	@$(PY) -m tests.look
+
+tour: $(TEST_READY) browser $(DEMO_DB) ## the pictures of docs/tour.md anew, into docs/tour/
+	@$(PY) -m tests.tour
 
 browser: $(TEST_READY)
 	@$(PY) tests/browser.py

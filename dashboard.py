@@ -1,6 +1,7 @@
-"""The dashboard's entry: which data these are, how old, and the pages. The only place that reads the clock.
+"""The dashboard's entry: who reads, which data these are, how old, and the pages.
 
-Started by `streamlit run dashboard.py`; LEUKO_DB names the database.
+Started by `streamlit run dashboard.py`; LEUKO_DB names the database. Streamlit then reads this file twice: as a module
+it is the server's app, behind the gate of `pages/common/gate.py`; as a script it draws a page.
 """
 
 import logging
@@ -9,11 +10,14 @@ from pathlib import Path
 
 import duckdb
 import streamlit as st
+from starlette.middleware import Middleware
 from streamlit import Page
 from streamlit.delta_generator import DeltaGenerator
 
+from leuko.access import Reader, Sight
 from leuko.store import Store, StoreError
-from pages.common import address, shared
+from pages.common import address, clicks, gate, shared, sign_in
+from pages.common.opened import note_address
 
 # A local picture: a named icon would be fetched from outside.
 ICON = Path(__file__).parent / ".streamlit" / "icon.png"
@@ -22,13 +26,26 @@ LOG = logging.getLogger(__name__)
 LOOK_EVERY = 3  # seconds between two looks for a new version
 UNREADABLE = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
 
+TITLES = {
+    "panel": "Panel",
+    "patient": "Patient",
+    "adherence": "Adherence",
+    "cohort": "Cohort",
+    "protocols": "Protocols",
+    "changes_if": "What changes if",
+    "data": "Data",
+    "access": "Access log",
+    "wall": "Large screen",
+}
+UNLINKED = ("wall",)  # the panel has the way to it
 # The page begins at the top of the window, beside the menu, and the worklist takes its width.
-STYLE = """<style>
+STYLE = f"<style>{clicks.STYLE}" + """
 [data-testid=stMainBlockContainer] { padding: 0.8rem 2rem 2rem; }
 [data-testid=stHeader] { background: transparent; left: auto; width: 4rem; }
 /* Small print and the chosen one of several, dark enough to be read: contrast of 4.5 and more. */
 [data-testid=stCaptionContainer] { opacity: 0.8 !important; }
 [data-testid=stButtonGroup] * { color: inherit !important; }
+kbd { color: inherit !important; opacity: 0.9 !important; }
 </style>"""
 
 
@@ -40,31 +57,36 @@ def data_age(as_of: date) -> str:
 
 
 @st.cache_data(show_spinner=False, max_entries=20)
-def read_future(path: str, sites: tuple[str, ...] | None, today: date) -> int:
+def read_future(path: str, sight: Sight, today: date) -> int:
     """How many results are dated after today."""
-    return shared.store_at(path).view(sites).dated_after(today)
+    return shared.store_at(path).view(sight).dated_after(today)
 
 
-def future_words(store: Store) -> str:
+def future_words(store: Store, sight: Sight) -> str:
     """Empty where no result is dated in the future; published sets with shifted dates have many."""
-    results = read_future(store.path, shared.sites(), date.today())  # noqa: DTZ011  as in `data_age`
+    results = read_future(store.path, sight, date.today())  # noqa: DTZ011  as in `data_age`
     verb = "is" if results == 1 else "are"
     words = f"**:material/warning: {shared.counted(results, 'result')} {verb} dated in the future.**"
     return words if results else ""
 
 
-def draw_header(store: Store) -> None:
-    """What data these are, how old they are, and what the dashboard is not."""
+def draw_header(store: Store, sight: Sight, who: Reader) -> None:
+    """What data these are, how old they are, what the dashboard is not, and who reads."""
     about = store.about
     st.html(STYLE)
     name = f":blue-badge[Simulated data] {about.note}" if about.simulated else about.title
     parts = [
         name,
         f"{data_age(about.as_of)}.",
-        future_words(store),
+        future_words(store, sight),
         "Supports clinical judgement and never replaces it.",
+        "" if sign_in.is_configured() else f"{sign_in.words_of(who)}.",
     ]
-    st.markdown(f":small[{' · '.join(part for part in parts if part)}]")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f":small[{' · '.join(part for part in parts if part)}]", width="stretch")
+        if sign_in.is_configured():
+            st.text(sign_in.words_of(who), width="content")  # as text: Markdown would make a link of an address
+            sign_in.draw_sign_out()
     if not shared.is_newest(store):
         st.warning(
             f"The newest data file cannot be read. This is load {about.number}, the one before it: load again, or make "
@@ -88,9 +110,9 @@ def draw_links(place: DeltaGenerator, pages: list[Page], store: Store) -> None:
 
 
 @st.fragment(run_every=LOOK_EVERY)
-def follow(path: str) -> None:
-    """Show the next version when a load has published it; what the reader chose stays."""
-    if path != shared.newest_path():
+def follow(path: str, who: Reader) -> None:
+    """Show the next version when a load has published it, what the reader chose stays; close where he may not read."""
+    if sign_in.reader() != who or path != shared.newest_path():
         st.rerun()
 
 
@@ -98,35 +120,68 @@ def draw_page(page: Page, store: Store) -> None:
     """The page; where a part of the file cannot be read, the version before it in its place."""
     try:
         page.run()
+        note_address()
     except UNREADABLE:
         LOG.exception("a part of %s cannot be read", store.path)
         shared.unreadable().add(store.path)
         st.rerun()
 
 
+def pages_of(who: Reader | None) -> dict[str, Page]:
+    """The pages that a reader may open, by name."""
+    return {
+        name: st.Page(f"pages/{name}.py", title=TITLES[name], url_path=name, default=name == who.pages[0])
+        for name in TITLES
+        if who and name in who.pages
+    }
+
+
+def closed_pages(who: Reader | None, opened: dict[str, Page]) -> list[Page]:
+    """In place of all others, so that their addresses lead to a sentence: sign in, or not open to you."""
+
+    def door() -> None:
+        sign_in.draw_door(who)
+        for name in list(opened)[:1]:
+            st.page_link(opened[name], label=TITLES[name])
+        follow_sign_in(who)
+
+    closed = [name for name in TITLES if name not in opened]
+    usual = "" if opened else closed[0]
+    return [st.Page(door, title=TITLES[name], url_path=name, default=name == usual) for name in closed]
+
+
+@st.fragment(run_every=LOOK_EVERY)
+def follow_sign_in(who: Reader | None) -> None:
+    if sign_in.reader() != who:
+        st.rerun()
+
+
 def main() -> None:
-    st.set_page_config(page_title="leuko", page_icon=str(ICON), layout="wide")
-    panel = st.Page("pages/panel.py", title="Panel", url_path="panel", default=True)
-    patient = st.Page("pages/patient.py", title="Patient", url_path="patient")
-    adherence = st.Page("pages/adherence.py", title="Adherence", url_path="adherence")
-    cohort = st.Page("pages/cohort.py", title="Cohort", url_path="cohort")
-    protocols = st.Page("pages/protocols.py", title="Protocols", url_path="protocols")
-    changes = st.Page("pages/changes_if.py", title="What changes if", url_path="changes_if")
-    data = st.Page("pages/data.py", title="Data", url_path="data")
-    wall = st.Page("pages/wall.py", title="Large screen", url_path="wall")
-    pages = [panel, patient, adherence, cohort, protocols, changes, data]
-    page = st.navigation([*pages, wall], position="hidden")
+    who = sign_in.reader()
+    st.set_page_config(page_title="leuko", page_icon=str(ICON) if who else None, layout="wide")
+    pages = pages_of(who)
+    page = st.navigation([*pages.values(), *closed_pages(who, pages)], position="hidden")
+    name = next((name for name in pages if pages[name] == page), None)
+    if name is None:
+        page.run()
+        return
     try:
         store = shared.open_store()
     except StoreError as error:
         st.error(f"{error}. `LEUKO_DB` names the database to show.")
         return
+    linked = [pages[name] for name in pages if name not in UNLINKED]
     links = st.empty()
-    draw_links(links, pages, store)
-    draw_header(store)
+    draw_links(links, linked, store)
+    draw_header(store, who.sight(name), who)
+    follow(store.path, who)  # before the page, which ends the run where it is closed
     draw_page(page, store)
-    follow(store.path)
-    draw_links(links, pages, store)  # again, with what the page has since written into its address
+    draw_links(links, linked, store)  # again, with what the page has since written into its address
 
 
-main()
+if __name__ == "__main__":
+    main()
+else:
+    gate.check_start()
+    gate.keep_names_out_of_the_log()
+    app = st.App(__file__, middleware=[Middleware(gate.Gate)], on_script_error=gate.calm)

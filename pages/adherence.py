@@ -12,6 +12,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
+from leuko.access import Sight
 from leuko.audit import GROUPS, Scope
 from leuko.extract import ENDINGS
 from leuko.figures.findings import percent
@@ -23,6 +24,7 @@ from pages.common.cards import draw_cards
 from pages.common.files import FILES
 from pages.common.markup import table
 from pages.common.measure import SHOWN, UNRECORDED, Asked, read_audit, value_of, whole_numbers
+from pages.common.opened import opened
 from pages.common.period import PERIOD, draw_period, is_day
 
 CHOSEN = {"site": "Site", "clinician": "Clinician", "drug": "Drug", "diagnosis": "Diagnosis"}
@@ -32,6 +34,7 @@ STYLE = """<style>
 .st-key-grace > div { flex: 1 1 8rem; max-width: 12rem; }
 .st-key-settings table { min-width: 60rem; }
 </style>"""
+NO_EVENT = "There is no event yet: no count asked for anything by this day. The page Data says what was read."
 A_YEAR = timedelta(days=366)  # a count may be due after the last day of the data
 # Settings that only judge events that are there already; the others shape the events when the data are loaded.
 JUDGING = {measure.grace: measure.title for measure in MEASURES.values() if measure.grace != "none"} | {
@@ -40,10 +43,10 @@ JUDGING = {measure.grace: measure.title for measure in MEASURES.values() if meas
 
 
 @st.cache_data(show_spinner=False, max_entries=100)
-def read_choices(path: str, sites: tuple[str, ...] | None) -> dict[str, dict[str, str]]:
+def read_choices(path: str, sight: Sight) -> dict[str, dict[str, str]]:
     """What each filter offers, as {value: word}: all that the panel offers, and all that an event has."""
     store = shared.store_at(path)
-    view = store.view(sites)
+    view = store.view(sight)
     offered = {}
     for name, occurring in view.choices().items():
         groups = view.measures(store.settings, by=name)["group"] if name in GROUPS else ()
@@ -243,12 +246,12 @@ def in_words(scope: Scope) -> str:
 
 def draw_nothing(narrowed: str, scope: Scope) -> None:
     order = " The period ends before it begins." if scope.start and scope.end and scope.end < scope.start else ""
-    st.info(f"No event fits: {shared.plain(narrowed)}.{order}" if narrowed else "There is no event.")
+    st.info(f"No event fits: {shared.plain(narrowed)}.{order}" if narrowed else NO_EVENT)
 
 
 def main() -> None:
     store = shared.open_store()
-    source = store.path, shared.sites()
+    source = store.path, opened("adherence")
     offered = read_choices(*source)
     unknown = unknown_in_address(offered, store.settings, store.about)
     measure, ending = take_one("measure", MEASURES), take_one("ending", ENDINGS)

@@ -12,13 +12,15 @@ import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 
+from leuko.access import Sight
 from leuko.difference import Difference, in_place
 from leuko.facts import read_rows
 from leuko.protocols import Protocol, ProtocolError, check_protocol, load_protocols, version
 from leuko.store import MOST_ROWS, Store
 from leuko.workbook import write_csv
-from pages.common import address, shared
+from pages.common import address, clicks, shared
 from pages.common.markup import safe, table
+from pages.common.opened import opened
 
 UPLOAD = "upload"
 MOST_BYTES = 200_000  # the longest file that ships has a tenth of it
@@ -38,8 +40,6 @@ STYLE = "<style>.st-key-versions > div { flex: 1 1 16rem; min-width: 0; }</style
 LAST = "Last decision that differs"
 WORKING = "Applying both tables to every course"
 
-Sites = tuple[str, ...] | None
-
 
 @st.cache_resource(show_spinner=False)
 def read_shipped() -> tuple[Protocol, ...]:
@@ -47,18 +47,18 @@ def read_shipped() -> tuple[Protocol, ...]:
 
 
 @st.cache_data(show_spinner="Reading the worklist", max_entries=100)
-def read_courses(path: str, sites: Sites, as_of: date) -> dict[str, int]:
-    return shared.store_at(path).view(sites, as_of).courses_by_protocol()
+def read_courses(path: str, sight: Sight, as_of: date) -> dict[str, int]:
+    return shared.store_at(path).view(sight, as_of).courses_by_protocol()
 
 
 @st.cache_data(show_spinner=False, max_entries=20)
 def read_difference(
-    path: str, sites: Sites, as_of: date, replaced: str, stamp: str, _protocols: tuple[Protocol, ...]
+    path: str, sight: Sight, as_of: date, replaced: str, stamp: str, _protocols: tuple[Protocol, ...]
 ) -> Difference:
     """Both sets of protocols compared; `stamp` says what `_protocols` say, `replaced` which of them is another."""
     bar = st.progress(0.0, text=WORKING)
     try:
-        view = shared.store_at(path).view(sites, as_of)
+        view = shared.store_at(path).view(sight, as_of)
         return view.difference(_protocols, lambda share: bar.progress(share, text=WORKING))
     finally:
         bar.empty()
@@ -231,7 +231,7 @@ def draw_statuses(found: Difference, day_words: str) -> None:
         return
     shown = pd.DataFrame(
         {
-            "Patient": shared.both(statuses["name"], statuses["patient_id"]),
+            "Patient": shared.who(statuses),
             "Before": said(statuses, "status", "before"),
             "After": said(statuses, "status", "after"),
             "The old table says": statuses["why_before"].map(short),
@@ -252,7 +252,7 @@ def draw_decisions(found: Difference) -> None:
         return
     shown = pd.DataFrame(
         {
-            "Patient": shared.both(decisions["name"], decisions["patient_id"]),
+            "Patient": shared.who(decisions),
             "Decided on": decisions["decided_on"].map(shared.day),
             "When": decisions["moment"].map(MOMENTS),
             "Before": said(decisions, "action", "before"),
@@ -284,7 +284,7 @@ def draw_list(style: Styler, rows: pd.DataFrame, name: str, marked: str) -> None
     """A list whose rows open their patient, with the day of the column `marked` in the figure."""
     text = st.column_config.Column
     widths = {"Patient": 105, "Decided on": 115, "When": 115, "Before": 115, "After": 115, LAST: 230}
-    event = st.dataframe(
+    event = clicks.place(name).dataframe(
         style,
         column_config={each: text(width=widths.get(each, 320)) for each in style.columns},
         hide_index=True,
@@ -292,15 +292,15 @@ def draw_list(style: Styler, rows: pd.DataFrame, name: str, marked: str) -> None
         height=min(TABLE_HEIGHT, ROW_HEIGHT * len(rows) + 40),
         placeholder=shared.NONE,
         on_select="rerun",
-        selection_mode=["single-row", "single-cell"],
+        selection_mode=clicks.ANYWHERE,
         key=f"changed_{name}",
         alt=f"The {name} that would be others: one row each",
     )
     first = f"The first {MOST_ROWS:,}; the file has all. " if len(rows) == MOST_ROWS else ""
     st.caption(f"{first}A click on a row opens the patient, under the table in force, with the day marked.")
-    selected = event.selection.rows or [row for row, _ in event.selection.cells]
-    if selected:
-        row, words = rows.iloc[selected[0]], style.data.iloc[selected[0]]
+    place = clicks.clicked(event)
+    if place is not None:
+        row, words = rows.iloc[place], style.data.iloc[place]
         shared.open_patient(row["patient_id"], (row[marked].date(), f"{words['Before']} → {words['After']}"))
 
 
@@ -345,7 +345,7 @@ def other_versions(store: Store) -> str:
 
 def main() -> None:
     store = shared.open_store()
-    source = store.path, shared.sites()
+    source = store.path, opened("changes_if")
     top = st.container()
     st.html(STYLE)
     with st.container(horizontal=True, key="versions", gap="small"):

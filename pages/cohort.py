@@ -9,6 +9,7 @@ from datetime import date
 import pandas as pd
 import streamlit as st
 
+from leuko.access import Sight
 from leuko.cohort import CHOICES, Cohort, Scope, findings
 from leuko.cohort.survival import Curve
 from leuko.figures.findings import percent
@@ -16,7 +17,9 @@ from leuko.figures.labels import number_in_words
 from leuko.protocols.words import in_words
 from leuko.store import About, Filters, Store
 from pages.common import address, cohort_parts, shared
+from pages.common.opened import opened
 from pages.common.period import PERIOD, draw_period
+from pages.common.picture import draw_format
 
 LABELS = {"site": "Site", "clinician": "Clinician", "drug": "Drug", "dose": "Starting dose", "diagnosis": "Diagnosis"}
 UNRECORDED = "not recorded"
@@ -25,19 +28,17 @@ USUAL_WEEKS = "26"
 # On a narrow screen two filters stand beside each other.
 STYLE = "<style>.st-key-filters > div { flex: 1 1 8.2rem; min-width: 0; }</style>"
 
-Sites = tuple[str, ...] | None
-
 
 @st.cache_data(show_spinner=False, max_entries=100)
-def read_choices(path: str, sites: Sites) -> dict[str, dict[str, str]]:
+def read_choices(path: str, sight: Sight) -> dict[str, dict[str, str]]:
     """What each filter offers, as {value: word}: all that occurs on whatever day."""
-    found = shared.store_at(path).view(sites).cohort_choices()
+    found = shared.store_at(path).view(sight).cohort_choices()
     return {name: {value: value or UNRECORDED for value in found[name]} for name in CHOICES}
 
 
 @st.cache_data(show_spinner="Reading the cohort", max_entries=20)
-def read_cohort(path: str, sites: Sites, as_of: date, scope: Scope, weeks: int | None) -> Cohort:
-    return shared.store_at(path).view(sites, as_of).cohort(scope, weeks)
+def read_cohort(path: str, sight: Sight, as_of: date, scope: Scope, weeks: int | None) -> Cohort:
+    return shared.store_at(path).view(sight, as_of).cohort(scope, weeks)
 
 
 # What is asked
@@ -150,7 +151,7 @@ def draw_without_protocol(patients: int) -> None:
 
 def main() -> None:
     store = shared.open_store()
-    source = store.path, shared.sites()
+    source = store.path, opened("cohort")
     minimum = store.settings["minimum_denominator"].value
     offered = read_choices(*source)
     unknown = unknown_in_address(offered, store.about)
@@ -158,7 +159,9 @@ def main() -> None:
     as_of, scope = draw_filters(store, offered)
     if unknown:
         st.caption(f"Not known here and ignored: {shared.plain(', '.join(unknown))}")
-    weeks = draw_weeks()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        weeks = draw_weeks()
+        draw_format()
     cohort = read_cohort(*source, as_of, scope, weeks)
     narrowed = narrowed_words(scope)
     with top:

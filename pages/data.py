@@ -7,13 +7,14 @@ set aside; 3 of 13 checks failed."
 import pandas as pd
 import streamlit as st
 
+from leuko.access import Sight
 from leuko.store import MOST_ROWS, Data, Store
-from pages.common import address, shared
+from pages.common import address, clicks, shared, sign_in
 from pages.common.loads import draw_loads
 from pages.common.markup import safe, table
+from pages.common.opened import opened
 from pages.common.tried import draw_trying
 
-Sites = tuple[str, ...] | None
 # The four results of a check: the icon, the word, the tone. What failed takes those of its severity: red is danger.
 RESULTS = {
     "error": ("?", "could not run", "unknown"),
@@ -43,19 +44,19 @@ STYLE = """<style>
 
 
 @st.cache_data(show_spinner="Reading what was loaded", max_entries=20)
-def read_data(path: str, sites: Sites) -> Data:
+def read_data(path: str, sight: Sight) -> Data:
     """What the load read and the checks found: of the whole file, so the same on every day."""
-    return shared.store_at(path).view(sites).data()
+    return shared.store_at(path).view(sight).data()
 
 
 @st.cache_data(show_spinner="Reading the rows", max_entries=100)
-def read_failing(path: str, sites: Sites, check: str) -> pd.DataFrame:
-    return shared.store_at(path).view(sites).failing(check)
+def read_failing(path: str, sight: Sight, check: str) -> pd.DataFrame:
+    return shared.store_at(path).view(sight).failing(check)
 
 
 @st.cache_data(show_spinner="Reading the rows", max_entries=100)
-def read_set_aside(path: str, sites: Sites, reason: str) -> pd.DataFrame:
-    return shared.store_at(path).view(sites).set_aside(reason)
+def read_set_aside(path: str, sight: Sight, reason: str) -> pd.DataFrame:
+    return shared.store_at(path).view(sight).set_aside(reason)
 
 
 # The first sentence
@@ -128,7 +129,7 @@ def why(reasons: pd.DataFrame, file: dict) -> str:
     return words + (f"; of these {partly:,} loaded in part" if partly > 0 else "")
 
 
-def draw_set_aside(path: str, sites: Sites, found: Data) -> None:
+def draw_set_aside(path: str, sight: Sight, found: Data) -> None:
     """The numbers in words, and the rows behind a reason, as they came."""
     if len(found.reasons):
         st.caption(f"{shared.set_aside_sentence(found)}.")
@@ -148,7 +149,7 @@ def draw_set_aside(path: str, sites: Sites, found: Data) -> None:
     )
     address.put("reason", [reason] if reason else [])
     if reason:
-        rows = read_set_aside(path, sites, reason)
+        rows = read_set_aside(path, sight, reason)
         if len(rows) < counted[reason]:
             st.caption(f"{len(rows):,} of {counted[reason]:,}: those that you may see, at most {MOST_ROWS:,}.")
         shared.draw_rejected(rows)
@@ -157,7 +158,7 @@ def draw_set_aside(path: str, sites: Sites, found: Data) -> None:
 # The checks
 
 
-def draw_checks(path: str, sites: Sites, checks: pd.DataFrame) -> None:
+def draw_checks(path: str, sight: Sight, checks: pd.DataFrame) -> None:
     """Every check in a line: its result in a word, what it means for care, its numbers; its rows on a click."""
     st.markdown("##### Checks")
     st.html(STYLE)
@@ -172,7 +173,7 @@ def draw_checks(path: str, sites: Sites, checks: pd.DataFrame) -> None:
             else:
                 st.space("small")
         if chosen and check["failing"]:
-            draw_failing(check, read_failing(path, sites, check["check"]))
+            draw_failing(check, read_failing(path, sight, check["check"]))
     address.put("check", [st.session_state["check"]] if st.session_state["check"] else [])
 
 
@@ -222,7 +223,7 @@ def draw_failing(check: dict, rows: pd.DataFrame) -> None:
     """The rows that failed; a click on one opens its patient, with the day marked."""
     shown = pd.DataFrame(
         {
-            "Patient": shared.both(rows["name"], rows["patient_id"]),
+            "Patient": shared.who(rows),
             "Day": rows["day"].map(shared.day),
             "Found": rows["words"],
             "Source": rows["source"],
@@ -230,7 +231,7 @@ def draw_failing(check: dict, rows: pd.DataFrame) -> None:
     )
     text = st.column_config.TextColumn
     height = HIGH if shown["Found"].str.len().max() > LONG else LOW
-    event = st.dataframe(
+    event = clicks.place("failing").dataframe(
         shown,
         hide_index=True,
         placeholder=shared.NONE,
@@ -238,15 +239,16 @@ def draw_failing(check: dict, rows: pd.DataFrame) -> None:
         height=min(TABLE_HEIGHT, height * len(shown) + 40),
         column_config={"Patient": text(width=190), "Day": text(width=140), "Found": text(width=600)},
         on_select="rerun",
-        selection_mode=["single-row", "single-cell"],
+        selection_mode=clicks.ANYWHERE,
         key=f"failing_{check['check']}",
         alt=f"{check['title']}: the rows that failed",
     )
     first = f"The first {len(rows):,} of {check['failing']:,}. " if len(rows) < check["failing"] else ""
-    st.caption(f"{first}A click on a row opens the patient, with the day marked.")
-    selected = event.selection.rows or [row for row, _ in event.selection.cells]
-    if selected:
-        row = rows.iloc[selected[0]]
+    may_open = sign_in.may_open("patient")
+    st.caption(f"{first}A click on a row opens the patient, with the day marked." if may_open else first)
+    place = clicks.clicked(event)
+    if place is not None and may_open:
+        row = rows.iloc[place]
         if not shared.is_missing(row["patient_id"]):
             mark = None if shared.is_missing(row["day"]) else (row["day"].date(), check["title"])
             shared.open_patient(row["patient_id"], mark)
@@ -267,7 +269,7 @@ def unknown_in_address(found: Data) -> list[str]:
 
 def main() -> None:
     store = shared.open_store()
-    source = store.path, shared.sites()
+    source = store.path, opened("data")
     found = read_data(*source)
     st.subheader(first_sentence(store, found), anchor=False)
     st.caption(

@@ -11,21 +11,24 @@ import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 
+from leuko.access import Sight
 from leuko.store import MOST_ROWS, About, Aside, Filters
-from pages.common import address, shared
+from pages.common import address, clicks, shared
 from pages.common.alerts import draw_alerts_of_panel
 from pages.common.guide import draw_guide
 from pages.common.handover import draw_handover
+from pages.common.last_filters import draw_last_filters
+from pages.common.listed import CHOSEN, in_words, read_choices
 from pages.common.needs import first_sentence, needs
 from pages.common.news import MARK, draw_news
+from pages.common.opened import opened
 
 PER_PAGE = 50
 ROW_HEIGHT = 66  # pixels: Streamlit wraps text only in rows of more than 64
 TO_DO_LENGTH = 132  # characters that fit in three lines; the patient's page has the rest
 TABLE_HEIGHT = 640
-CHOSEN = {"site": "Site", "clinician": "Clinician", "drug": "Drug", "diagnosis": "Diagnosis", "status": "Status"}
-UNRECORDED = "not recorded"
 STYLE = """
+.st-key-filters > div { flex: 1 1 8.2rem; min-width: 0; }
 .st-key-statuses button { border-left: 4px solid; padding: 0.2rem 0.6rem; min-height: 2.2rem; }
 .st-key-statuses button p { font-size: 0.9rem; }
 @media (max-width: 640px) {
@@ -35,24 +38,11 @@ STYLE = """
 }
 """
 
-Sites = tuple[str, ...] | None
-
-
-@st.cache_data(show_spinner=False, max_entries=100)
-def read_choices(path: str, sites: Sites) -> dict[str, dict[str, str]]:
-    """What each filter offers, as {value: word}: all that occurs on whatever day, and every status."""
-    view = shared.store_at(path).view(sites)
-    statuses = view.statuses(Filters())
-    occurring = {
-        name: {value: value or UNRECORDED for value in values} for name, values in view.choices().items()
-    }
-    return occurring | {"status": dict(zip(statuses["status"], statuses["word"], strict=True))}
-
 
 @st.cache_data(show_spinner="Reading the worklist", max_entries=200)
-def read_counts(path: str, sites: Sites, as_of: date, filters: Filters) -> dict:
+def read_counts(path: str, sight: Sight, as_of: date, filters: Filters) -> dict:
     """How many courses and patients the filters leave: in each status, for each need, in all."""
-    view = shared.store_at(path).view(sites, as_of)
+    view = shared.store_at(path).view(sight, as_of)
     statuses = view.statuses(filters)
     groups = needs(statuses)
     return {
@@ -65,19 +55,19 @@ def read_counts(path: str, sites: Sites, as_of: date, filters: Filters) -> dict:
 
 
 @st.cache_data(show_spinner="Reading the worklist", max_entries=200)
-def read_worklist(path: str, sites: Sites, as_of: date, filters: Filters, page: int) -> pd.DataFrame:
-    return shared.store_at(path).view(sites, as_of).worklist(filters, page=page, per_page=PER_PAGE)
+def read_worklist(path: str, sight: Sight, as_of: date, filters: Filters, page: int) -> pd.DataFrame:
+    return shared.store_at(path).view(sight, as_of).worklist(filters, page=page, per_page=PER_PAGE)
 
 
 @st.cache_data(show_spinner=False, max_entries=200)
-def read_alerts(path: str, sites: Sites, as_of: date, filters: Filters) -> pd.DataFrame:
-    return shared.store_at(path).view(sites, as_of).alerts(filters)
+def read_alerts(path: str, sight: Sight, as_of: date, filters: Filters) -> pd.DataFrame:
+    return shared.store_at(path).view(sight, as_of).alerts(filters)
 
 
 @st.cache_data(show_spinner=False, max_entries=100)
-def read_without_each(path: str, sites: Sites, as_of: date, filters: Filters) -> dict[str, int]:
+def read_without_each(path: str, sight: Sight, as_of: date, filters: Filters) -> dict[str, int]:
     """For each filter in use, how many courses there would be without it."""
-    view = shared.store_at(path).view(sites, as_of)
+    view = shared.store_at(path).view(sight, as_of)
     unused = dict.fromkeys(CHOSEN) | {"search": ""}
     return {
         name: view.count(replace(filters, **{name: nothing}))
@@ -87,9 +77,9 @@ def read_without_each(path: str, sites: Sites, as_of: date, filters: Filters) ->
 
 
 @st.cache_data(show_spinner=False, max_entries=20)
-def read_set_aside(path: str, sites: Sites) -> tuple[Aside, pd.DataFrame, pd.DataFrame]:
+def read_set_aside(path: str, sight: Sight) -> tuple[Aside, pd.DataFrame, pd.DataFrame]:
     """What the load did not use in numbers, the rows set aside, and the exposures that no protocol fits."""
-    view = shared.store_at(path).view(sites)
+    view = shared.store_at(path).view(sight)
     return view.aside(), view.rejected_rows(), view.unmatched_rows()
 
 
@@ -132,7 +122,7 @@ def as_table(worklist: pd.DataFrame, as_of: date, new: pd.Series) -> pd.DataFram
     return pd.DataFrame(
         {
             "Status": worklist["icon"] + " " + worklist["word"] + new.map({True: f" · {MARK}", False: ""}),
-            "Patient": shared.both(worklist["name"], worklist["patient_id"]),
+            "Patient": shared.who(worklist),
             "What to do": [shared.cut_short(words, TO_DO_LENGTH) for words in worklist["to_do"]],
             "Since": worklist["since"].map(shared.day),
             "Days": waited.dt.days,
@@ -184,15 +174,10 @@ def columns() -> dict:
 
 def draw_filters(offered: dict[str, dict[str, str]]) -> tuple[date, Filters]:
     """The day and the filters, each in the address under its own name."""
-    boxes = st.columns([1.2, 1, 1, 1, 1, 1, 1.2])
-    with boxes[0]:
+    with st.container(horizontal=True, key="filters", gap="small"):
         search = draw_search()
-    with boxes[1]:
         as_of = shared.day_picker(shared.open_store())
-    chosen = {}
-    for box, name in zip(boxes[2:], CHOSEN, strict=True):
-        with box:
-            chosen[name] = shared.choice_picker(name, CHOSEN[name], offered[name], to_page)
+        chosen = {name: shared.choice_picker(name, word, offered[name], to_page) for name, word in CHOSEN.items()}
     return as_of, Filters(**chosen, search=search)
 
 
@@ -249,14 +234,17 @@ def toggle_status(status: str) -> None:
     to_page()
 
 
-def in_words(filters: Filters, offered: dict[str, dict[str, str]]) -> str:
-    """The filters as a sentence names them, a status by its word."""
-    statuses = tuple(offered["status"][status] for status in filters.status or ())
-    return shared.plain(replace(filters, status=statuses).words)
+def nobody_words(filters: Filters) -> str:
+    return "No patient fits." if filters != Filters(status=filters.status) else "No patient has a drug on this day."
 
 
 def draw_nothing_found(narrowed: str, without: dict[str, int]) -> None:
-    """Say which filter leaves nothing, and what there would be without it."""
+    """Say which filter leaves nothing, and what there would be without it; without any filter, where to look."""
+    if not narrowed:
+        st.info(
+            "No dose of a drug was on record by this day. Choose a later day, or see on the page Data what was read."
+        )
+        return
     labels = CHOSEN | {"search": "Search"}
     lines = [
         f"- without the filter {labels[name]}: {shared.counted(courses, 'course')}"
@@ -289,7 +277,7 @@ def is_new(worklist: pd.DataFrame, changed: pd.DataFrame) -> pd.Series:
 
 def draw_worklist(worklist: pd.DataFrame, as_of: date, changed: pd.DataFrame) -> None:
     """The rows; a click anywhere in one opens its patient."""
-    event = st.dataframe(
+    event = clicks.place("worklist").dataframe(
         styled(as_table(worklist, as_of, is_new(worklist, changed)), worklist),
         key="worklist",
         column_config=columns(),
@@ -298,12 +286,12 @@ def draw_worklist(worklist: pd.DataFrame, as_of: date, changed: pd.DataFrame) ->
         height=min(TABLE_HEIGHT, ROW_HEIGHT * len(worklist) + 40),
         placeholder=shared.NONE,
         on_select="rerun",
-        selection_mode=["single-row", "single-cell"],
+        selection_mode=clicks.ANYWHERE,
         alt="The worklist: one row a course, most urgent first",
     )
-    selected = event.selection.rows or [row for row, _ in event.selection.cells]
-    if selected:
-        shared.open_patient(worklist["patient_id"].iloc[selected[0]])
+    row = clicks.clicked(event)
+    if row is not None:
+        shared.open_patient(worklist["patient_id"].iloc[row])
 
 
 def draw_set_aside(found: Aside, rows: pd.DataFrame, unmatched: pd.DataFrame) -> None:
@@ -325,7 +313,7 @@ def draw_aside(sentence: str, rows: pd.DataFrame) -> None:
 
 def main() -> None:
     store = shared.open_store()
-    source = store.path, shared.sites()
+    source = store.path, opened("panel")
     offered = read_choices(*source)
     unknown = unknown_in_address(offered, store.about)
     draw_guide(store)
@@ -335,16 +323,17 @@ def main() -> None:
     counts = read_counts(*source, as_of, filters)
     with top:
         anybody = counts["statuses"]["courses"].any()
-        st.subheader(first_sentence(counts["needs"]) if anybody else "No patient fits.", anchor=False)
+        st.subheader(first_sentence(counts["needs"]) if anybody else nobody_words(filters), anchor=False)
         draw_first_in_line(alerts, read_worklist(*source, as_of, filters, 1))
         draw_alerts_of_panel(alerts, as_of)
         narrowed = in_words(replace(filters, status=None), offered)
         if narrowed:
             st.caption(f"Only {narrowed}")
+        draw_last_filters(filters, offered)
         shared.replay_banner(store, as_of)
         shared.draw_reported_later(*source, as_of)
         draw_statuses(counts["statuses"])
-        changed = draw_news(store, as_of, filters)
+        changed = draw_news(store, source[1], as_of, filters)
     if unknown:
         st.caption(f"Not known here and ignored: {shared.plain(', '.join(unknown))}")
     if counts["courses"]:
@@ -352,7 +341,9 @@ def main() -> None:
     else:
         draw_nothing_found(in_words(filters, offered), read_without_each(*source, as_of, filters))
     draw_set_aside(*read_set_aside(*source))
-    draw_handover(store, as_of, filters)
+    if source[1].sites is not None:
+        st.caption("Rows are counted over the whole file, whatever the site; listed are only those of your sites.")
+    draw_handover(store, source[1], as_of, filters)
 
 
 shared.only_within_dashboard()

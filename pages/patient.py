@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 
+from leuko.access import Sight
 from leuko.courses import identity
 from leuko.figures import GRADE_VERSION, use_in_words
 from leuko.notes import cause_in_words
@@ -17,7 +18,9 @@ from pages.common import shared
 from pages.common.alerts import draw_alerts_of_patient
 from pages.common.courses import draw_courses
 from pages.common.growth_factors import draw_growth_factors
+from pages.common.listed import draw_way
 from pages.common.markup import safe
+from pages.common.opened import opened
 from pages.common.summary import draw_summary
 from pages.common.trajectory import SCALES, draw_figure
 from pages.common.why import draw_episodes, draw_sources, draw_why
@@ -27,27 +30,33 @@ MARK_WORDS = 64  # characters that fit beside a marked day, to whichever side
 A_YEAR = timedelta(days=366)  # a count may be due after the last day of the data
 NAMES = {"anc": "ANC", "platelets": "Platelets", "wbc": "WBC"}
 CAUSE = "cytopenia_cause"
+# Beside the recommendation, the day has room for all of itself, and below it on a narrow screen.
+STYLE = """<style>@media (min-width: 641px) {
+    .st-key-head > [data-testid=stLayoutWrapper] > [data-testid=stHorizontalBlock] { flex-wrap: nowrap; }
+    .st-key-head > * > * > [data-testid=stColumn]:last-child { min-width: 10.5rem; }
+    .st-key-head > * > * > [data-testid=stColumn]:first-child { min-width: 0; }
+}</style>"""
 
 
 @st.cache_data(show_spinner="Reading the patient", max_entries=200)
-def read_patient(path: str, sites: tuple[str, ...] | None, as_of: date, patient_id: str) -> Patient | None:
-    return shared.store_at(path).view(sites, as_of).patient(patient_id)
+def read_patient(path: str, sight: Sight, as_of: date, patient_id: str) -> Patient | None:
+    return shared.store_at(path).view(sight, as_of).patient(patient_id)
 
 
 @st.cache_data(show_spinner="Searching", max_entries=100)
 def read_found(
-    path: str, sites: tuple[str, ...] | None, as_of: date, words: str
+    path: str, sight: Sight, as_of: date, words: str
 ) -> tuple[pd.DataFrame, int]:
     """The patients whose id or name has these words, one row each as on that day, and how many there are."""
-    view, searched = shared.store_at(path).view(sites, as_of), Filters(search=words)
+    view, searched = shared.store_at(path).view(sight, as_of), Filters(search=words)
     worklist = view.worklist(searched, per_page=FOUND_AT_ONCE)
     return worklist.drop_duplicates("patient_id"), view.patients(searched)
 
 
 @st.cache_data(show_spinner=False, max_entries=200)
-def read_set_aside(path: str, sites: tuple[str, ...] | None, patient_id: str) -> pd.DataFrame:
+def read_set_aside(path: str, sight: Sight, patient_id: str) -> pd.DataFrame:
     """The rows of this patient that were set aside, of the whole file."""
-    return shared.store_at(path).view(sites).rejected_rows(patient=patient_id)
+    return shared.store_at(path).view(sight).rejected_rows(patient=patient_id)
 
 
 # Finding a patient
@@ -91,7 +100,8 @@ def show_patient(patient_id: str | None) -> None:
 def who(about: dict, as_of: date) -> str:
     """Who this is, on one line."""
     told = " · ".join(safe(part) for part in identity(about, as_of))
-    return f'<div><strong style="font-size:1.2rem">{safe(about["name"])}</strong> {told}</div>'
+    name = f'<strong style="font-size:1.2rem">{safe(about["name"])}</strong>'
+    return f'<div style="overflow-wrap:anywhere">{name} {told}</div>'
 
 
 def marked(about: About) -> tuple[date, str] | None:
@@ -232,10 +242,11 @@ def draw_unreadable_day(asked: str | None, about: About, as_of: date) -> None:
 
 def main() -> None:
     store = shared.open_store()
-    source = store.path, shared.sites()
     patient_id = st.query_params.get("patient", "").strip()
+    source = store.path, opened("patient", patient_id)
     asked = st.query_params.get("as_of")
-    top, side = st.columns([5, 1])
+    st.html(STYLE)
+    top, side = st.container(key="head").columns([5, 1])
     with side:
         as_of = shared.day_picker(store)
         if patient_id:
@@ -246,6 +257,7 @@ def main() -> None:
         if not patient_id:
             find_patient(source, as_of)
             return
+        draw_way(source, as_of, patient_id, show_patient)
         shared.draw_reported_later(*source, as_of, whose=" (of all patients)")
         patient = read_patient(*source, as_of, patient_id)
         if patient is None:
@@ -260,7 +272,7 @@ def main() -> None:
         draw_mark(mark)
     draw_patient(patient, as_of, set_aside, mark)
     with side:
-        draw_summary(store, as_of, patient, st.session_state["scale"] or SCALES[0])
+        draw_summary(store, source[1], as_of, patient, st.session_state["scale"] or SCALES[0])
 
 
 shared.only_within_dashboard()

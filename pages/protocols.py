@@ -6,11 +6,13 @@ What its reader can say after three seconds: "Hold dasatinib when ANC is below 5
 import pandas as pd
 import streamlit as st
 
+from leuko.access import Sight
 from leuko.courses import COUNTS, action_words
 from leuko.protocols.words import in_words
 from pages.common import address, shared
 from pages.common.imagined import draw_checker
 from pages.common.markup import safe, table
+from pages.common.opened import opened
 from pages.common.why import origin, source_words, text_words
 
 PARTS = {"table": "The table", "try": "Try it on an imagined patient"}
@@ -27,9 +29,9 @@ STATEMENTS = {  # the parts that can be marked as not verified, and how one row 
 
 
 @st.cache_data(show_spinner="Reading the protocols", max_entries=4)
-def read_protocols(path: str) -> dict[str, pd.DataFrame]:
+def read_protocols(path: str, sight: Sight) -> dict[str, pd.DataFrame]:
     """All protocols of the file: they are the same whatever the day and the sites."""
-    return shared.store_at(path).view().protocols()
+    return shared.store_at(path).view(sight).protocols()
 
 
 # Which one
@@ -241,7 +243,7 @@ def evidence(row: dict) -> dict:
 
 def main() -> None:
     store = shared.open_store()
-    everything = read_protocols(store.path)
+    everything = read_protocols(store.path, opened("protocols"))
     version = choose(everything["versions"])
     parts = {name: rows[rows["protocol"].eq(version["protocol"])] for name, rows in everything.items()}
     draw_sentence(version, parts)

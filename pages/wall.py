@@ -6,10 +6,12 @@ What its reader can say after three seconds: "8 patients need a hold; the first 
 import pandas as pd
 import streamlit as st
 
+from leuko.access import Sight
 from leuko.store import Filters
 from pages.common import address, shared
 from pages.common.markup import safe
 from pages.common.needs import first_sentence, needs
+from pages.common.opened import opened
 
 ROWS = 14  # that fit on one screen without scrolling
 ALERTS = 4  # of these at most, so that the holds below them are in sight
@@ -18,19 +20,24 @@ STYLE = """<style>
 .wall { width: 100%; border-collapse: collapse; font-size: 1.55rem; line-height: 1.25; }
 .wall td { padding: 0.55rem 1.2rem 0.55rem 0; border-bottom: 1px solid #8884; vertical-align: top; }
 .wall td:first-child { font-weight: 700; white-space: nowrap; }
+.wall td:nth-child(2) { overflow-wrap: anywhere; min-width: 8.5em; }
+.wall .id { display: inline-block; }
 .wall td:last-child { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .wall-head { font-size: 2.6rem; font-weight: 700; line-height: 1.15; }
 .wall-note { font-size: 1.2rem; }
-@media (max-width: 900px) { .wall { font-size: 1rem; } .wall-head { font-size: 1.5rem; } }
+@media (max-width: 900px) {
+    .wall { font-size: 1rem; }
+    .wall td:nth-child(n) { white-space: normal; padding-right: 0.6rem; }
+    .wall td:nth-child(2) { min-width: 5.5em; }
+    .wall-head { font-size: 1.5rem; }
+}
 </style>"""
-
-Sites = tuple[str, ...] | None
 
 
 @st.cache_data(show_spinner="Reading the worklist", max_entries=20)
-def read_wall(path: str, sites: Sites, filters: Filters) -> tuple[dict[str, int], pd.DataFrame, int]:
+def read_wall(path: str, sight: Sight, filters: Filters) -> tuple[dict[str, int], pd.DataFrame, int]:
     """Patients by need, what waits for a decision with the most urgent first, and how many that are in all."""
-    view = shared.store_at(path).view(sites)
+    view = shared.store_at(path).view(sight)
     groups = needs(view.statuses(filters))
     patients = {need: view.patients(Filters(**{**vars(filters), "status": group})) for need, group in groups.items()}
     alerts = view.alerts(filters)
@@ -45,7 +52,8 @@ def read_wall(path: str, sites: Sites, filters: Filters) -> tuple[dict[str, int]
 def row_words(row: dict, theme: str) -> str:
     """One patient: the status in its colour and word, who, what to do, since when."""
     colour = shared.tone_colour(row["tone"], theme)
-    who = ", ".join(safe(part) for part in (row["name"], row["patient_id"]) if not shared.is_missing(part))
+    known = "" if shared.is_missing(row["name"]) else f"{safe(row['name'])}, "
+    who = f'{known}<span class="id">{safe(row["patient_id"])}</span>'
     cells = (
         f'<span style="color:{colour}">{safe(row["icon"])} {safe(row["word"])}</span>',
         who,
@@ -59,11 +67,11 @@ def main() -> None:
     store = shared.open_store()
     asked = {name: tuple(address.whole().get(name, ())) or None for name in FILTERS}
     filters = Filters(**asked)
-    patients, rows, waiting = read_wall(store.path, shared.sites(), filters)
+    patients, rows, waiting = read_wall(store.path, opened("wall"), filters)
     theme = shared.theme()
     body = "".join(row_words(row, theme) for row in rows.to_dict("records"))
     more = waiting - len(rows)
-    left = f"and {more:,} more on the panel" if more > 0 else "nobody else waits"
+    left = f"And {more:,} more on the panel" if more > 0 else "Nobody else waits" if len(rows) else "Nobody waits"
     only = f" Only {safe(filters.words)}." if filters.words else ""
     st.html(
         f'{STYLE}<h1 class="wall-head">{safe(first_sentence(patients))}</h1>'

@@ -1,5 +1,6 @@
 """The real dashboard, started as a user starts it, on a free loopback port."""
 
+import json
 import os
 import socket
 import subprocess
@@ -29,23 +30,39 @@ class Server:
 
 
 @contextmanager
-def dashboard(database: Path, log: Path) -> Iterator[Server]:
+def dashboard(database: Path, log: Path, *options: str, port: int | None = None) -> Iterator[Server]:
     """Serve `database` until the block ends; raises RuntimeError with the log where no server comes up."""
+    port = port or free_port()
+    command = [sys.executable, "-m", "streamlit", "run", "dashboard.py", "--server.port", str(port), *options]
+    with running(command, Server(f"http://127.0.0.1:{port}", log), "/_stcore/health", LEUKO_DB=str(database)) as server:
+        yield server
+
+
+@contextmanager
+def identity_provider(log: Path, *users: dict) -> Iterator[Server]:
+    """An OpenID Connect provider on a loopback port that knows these users, each a dict of claims with `sub`."""
     port = free_port()
-    server = Server(f"http://127.0.0.1:{port}", log)
-    command = [sys.executable, "-m", "streamlit", "run", "dashboard.py", "--server.port", str(port)]
-    environment = {**os.environ, "LEUKO_DB": str(database)}
-    with log.open("wb") as output:
+    named = [part for user in users for part in ("--user-claims", json.dumps(user))]
+    command = [sys.executable, "-m", "oidc_provider_mock", "--port", str(port), *named]
+    path = "/.well-known/openid-configuration"
+    with running(command, Server(f"http://127.0.0.1:{port}", log), path) as server:
+        yield server
+
+
+@contextmanager
+def running(command: list[str], server: Server, healthy: str, **environment: str) -> Iterator[Server]:
+    """A process until the block ends, given out once it answers at the path `healthy`."""
+    with server.log.open("wb") as output:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=environment,
+            env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
         try:
-            wait_until_healthy(process, server)
+            wait_until_healthy(process, server, healthy)
             yield server
         finally:
             stop(process)
@@ -57,19 +74,19 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def wait_until_healthy(process: subprocess.Popen, server: Server) -> None:
+def wait_until_healthy(process: subprocess.Popen, server: Server, path: str) -> None:
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
-        if is_healthy(server.url):
+        if is_healthy(server.url + path):
             return
         time.sleep(0.1)
-    raise RuntimeError(f"The dashboard did not start at {server.url}:\n{server.printed()}")
+    raise RuntimeError(f"Nothing started at {server.url}:\n{server.printed()}")
 
 
 def is_healthy(url: str) -> bool:
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy reaches a loopback
     try:
-        with direct.open(f"{url}/_stcore/health", timeout=2) as answer:
+        with direct.open(url, timeout=2) as answer:
             return answer.status == 200
     except OSError:  # refused, or no answer yet
         return False

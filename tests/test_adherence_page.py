@@ -24,6 +24,7 @@ from datetime import date
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from leuko.access import EVERYTHING
 from leuko.audit import Scope
 from leuko.measures import MEASURES
 from leuko.publish import load_csv
@@ -374,7 +375,7 @@ def test_the_grace_periods_compared_are_those_a_setting_may_have():
 
 def asked(database, **scope):
     values = tuple((name, setting.value) for name, setting in default_settings().items())
-    return Asked(str(database.resolve()), None, date(2026, 3, 2), values, Scope(**scope))
+    return Asked(str(database.resolve()), EVERYTHING, date(2026, 3, 2), values, Scope(**scope))
 
 
 def read_csv(made):

@@ -11,6 +11,7 @@ import pytest
 
 from leuko import publish
 from leuko.__main__ import main
+from leuko.access import Sight
 from leuko.inputs import Shape, of_folder
 from leuko.store import Filters, Store
 from tests import deliveries
@@ -97,7 +98,7 @@ def db(tmp_path_factory):
 def changes(db, since=None, sites=None, as_of=None, **filters):
     """What is new, a dict by patient."""
     with closing(Store(db)) as store:
-        rows = store.view(sites, as_of).changes(Filters(**filters), since).to_dict("records")
+        rows = store.view(Sight(sites), as_of).changes(Filters(**filters), since).to_dict("records")
     return {row["patient_id"]: row for row in rows}
 
 

@@ -21,6 +21,7 @@ import leuko
 from leuko.difference import COLUMNS
 from leuko.protocols import SHIPPED
 from leuko.publish import load_csv
+from tests.readers import reads_as
 from tests.serving import app_at
 
 ANC = {
@@ -173,7 +174,7 @@ def test_on_an_earlier_day_only_what_was_known_then_is_compared(open_page):
 
 
 def test_only_the_sites_that_the_reader_may_see(open_page, monkeypatch):
-    monkeypatch.setattr("pages.common.shared.sites", lambda: ("South",))
+    reads_as(monkeypatch, "quality", ("South",))
     app = open_page(instead=ELN)
     assert top(app).startswith("Of 1 course under dasatinib-guideline, 1 would have another status")
     assert "slow" not in "".join(table.value.to_string() for table in app.dataframe)

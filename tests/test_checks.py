@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leuko import checks, sources
+from leuko.access import Sight
 from leuko.facts import read_rows
 from leuko.protocols import load_protocols, write_tables
 from leuko.publish import load_csv
@@ -425,7 +426,7 @@ def store(tmp_path_factory):
 
 
 def numbers(store, sites, name):
-    row = store.view(sites).data().checks.set_index("check").loc[name]
+    row = store.view(Sight(sites)).data().checks.set_index("check").loc[name]
     return row["result"], row["looked_at"], row["failing"]
 
 
@@ -435,7 +436,7 @@ def numbers(store, sites, name):
 ])  # fmt: skip
 def test_a_reader_sees_the_checks_of_the_sites_he_may_see(store, sites, expected, patients):
     assert numbers(store, sites, "low_resolution") == expected
-    rows = store.view(sites).failing("low_resolution")
+    rows = store.view(Sight(sites)).failing("low_resolution")
     assert rows["patient_id"].tolist() == patients
     assert list(rows.columns) == ["patient_id", "day", "words", "source", "name"]
 
@@ -443,7 +444,7 @@ def test_a_reader_sees_the_checks_of_the_sites_he_may_see(store, sites, expected
 def test_a_row_without_a_unit_belongs_to_its_patients_site(store):
     assert numbers(store, ("North",), "units_missing") == ("passed", 2, 0)
     assert numbers(store, ("South",), "units_missing") == ("failed", 2, 1)
-    assert store.view(("South",)).failing("units_missing")["name"].tolist() == ["Sam South"]
+    assert store.view(Sight(("South",))).failing("units_missing")["name"].tolist() == ["Sam South"]
 
 
 def test_what_the_load_wrote_is_what_the_checks_find(store):
@@ -460,7 +461,7 @@ def test_the_data_of_a_file_add_up(store):
     assert (data.files["loaded"] + data.files["set_aside"]).tolist() == data.files["rows_read"].tolist()
     assert data.reasons[["file", "kind", "reason", "rows"]].values.tolist() == [["labs.csv", "labs", "unit missing", 1]]
     assert store.view().set_aside("unit missing")["patient_id"].tolist() == ["S1"]
-    assert store.view(("North",)).set_aside("unit missing").empty
+    assert store.view(Sight(("North",))).set_aside("unit missing").empty
     assert data.notes.empty
 
 
@@ -468,7 +469,7 @@ def test_the_data_of_a_file_add_up(store):
     (None, {"N1", "S1", "X1"}), (("North",), {"N1"}), ((), set()),
 ])  # fmt: skip
 def test_whether_a_patient_is_known_is_told_for_the_sites_that_may_be_seen(store, sites, known):
-    assert store.view(sites).known(["N1", "S1", "X1", "new"]) == known
+    assert store.view(Sight(sites)).known(["N1", "S1", "X1", "new"]) == known
 
 
 def test_more_failing_rows_than_are_kept_are_counted(monkeypatch):

@@ -10,6 +10,7 @@ import pandas
 import pytest
 
 from leuko import grade
+from leuko.access import Sight
 from leuko.cohort import MOST_LINES, MOST_ROWS, Scope, baseline_days, findings
 from leuko.cohort.findings import Shown, days_below, keep, shift
 from leuko.cohort.survival import curve
@@ -444,7 +445,7 @@ def test_where_an_episode_has_one_low_run_its_days_are_those_of_the_rule(store):
 
 
 def chosen(store, sites=None, **scope):
-    return set(store.view(sites).cohort(Scope(**scope)).courses["patient_id"])
+    return set(store.view(Sight(sites)).cohort(Scope(**scope)).courses["patient_id"])
 
 
 def test_a_course_is_chosen_by_site_starting_dose_diagnosis_and_the_day_of_its_first_dose(store):
@@ -462,10 +463,10 @@ def test_only_the_sites_that_may_be_seen_are_in_any_number(store):
     assert chosen(store, sites=("North",)) == {"on the threshold", "first day alone", "later"}
     assert chosen(store, sites=("North",), site=("East",)) == set()
     assert chosen(store, sites=()) == set()
-    cohort = store.view(("North",)).cohort()
+    cohort = store.view(Sight(("North",))).cohort()
     assert set(cohort.lines["patient_id"]) <= {"on the threshold", "first day alone", "later"}
-    assert store.view(("North",)).cohort_choices()["site"] == ["North"]
-    assert store.view(("North",)).cohort_choices()["dose"] == ["dasatinib 100 mg", "dasatinib 140 mg"]
+    assert store.view(Sight(("North",))).cohort_choices()["site"] == ["North"]
+    assert store.view(Sight(("North",))).cohort_choices()["dose"] == ["dasatinib 100 mg", "dasatinib 140 mg"]
 
 
 def test_nothing_chosen_gives_empty_frames(store):
@@ -482,7 +483,7 @@ def test_patients_whose_doses_no_protocol_fits_are_told(tmp_path):
     store = ward.open(tmp_path)
     assert store.view().cohort().without_protocol == 1
     assert store.view().cohort(Scope(site=("East",))).without_protocol == 0
-    assert store.view(("East",)).cohort().without_protocol == 0
+    assert store.view(Sight(("East",))).cohort().without_protocol == 0
     assert store.view().cohort(Scope(dose=("dasatinib 100 mg",))).without_protocol == 0
     store.close()
 

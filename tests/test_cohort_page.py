@@ -18,13 +18,15 @@ import re
 import tomllib
 from datetime import date
 
+import pandas as pd
 import pytest
 
 from leuko.facts import read_rows
+from leuko.figures.cohort import trajectories
 from leuko.store import Store
-from pages.common import shared
 from tests import hostile
 from tests.cohort_wards import Ward
+from tests.readers import reads_as
 from tests.serving import ROOT, app_at
 
 CHARTS = ("trajectories", "weeks", "without_an_episode", "not_yet_recovered", "grades", "doses", "days")
@@ -313,7 +315,7 @@ def test_what_the_address_asks_and_is_not_known_is_ignored_and_said(open_page):
 
 
 def test_the_sites_that_may_be_seen_bound_every_number_and_choice(open_page, monkeypatch):
-    monkeypatch.setattr(shared, "sites", lambda: ("North",))
+    reads_as(monkeypatch, "clinician", ("North",))
     app = open_page()
     assert app_sentence(app).startswith("None of 2 patients")
     assert app.multiselect(key="site").options == ["North"]
@@ -401,3 +403,16 @@ def last_day(path) -> date:
     day = store.about.as_of
     store.close()
     return day
+
+
+def test_a_line_answers_between_its_counts_too_and_names_no_count_there():
+    lines = pd.DataFrame(
+        {"course": [1, 1, 1, 2, 2], "patient_id": ["A", "A", "A", "B", "B"], "drug": "dasatinib", "comparator": ""}
+        | {"day": [0, 20, 21, 0, 10], "anc": [4000.0, 2000.0, 1900.0, 1000.0, 500.0]}
+    )
+    trace = trajectories.between(lines, 5)
+    assert list(zip(trace["x"], trace["y"], strict=True)) == [(5, 3500), (10, 3000), (15, 2500), (5, 750)]
+    assert [who[1] for who in trace["customdata"]] == ["A", "A", "A", "B"]
+    assert trace["customdata"][0][2] == "between day 0 and day 20"
+    assert trace["marker"]["opacity"] == 0
+    assert "ANC" not in trace["hovertemplate"]

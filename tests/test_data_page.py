@@ -14,11 +14,12 @@ import streamlit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leuko import checks
+from leuko import access_log, checks
 from leuko.dry_run import dry_run
 from leuko.publish import load_csv
 from leuko.sources import SourceError
 from pages.common import shared
+from tests.readers import reads_as
 from tests.serving import app_at
 
 LABS = """patient_id,analyte,value,unit,collected_at
@@ -153,7 +154,11 @@ def test_a_reason_opens_its_rows_as_they_came(open_page):
 
 
 def test_a_note_of_the_reader_stands_under_the_files(open_page, monkeypatch):
-    monkeypatch.setattr("leuko.store.View._checks", lambda view, cursor: checks.run(cursor, date(2026, 3, 31)))
+    def checks_anew(view):
+        with view.cursor() as cursor:
+            return checks.run(cursor, date(2026, 3, 31))
+
+    monkeypatch.setattr("leuko.store.View._checks", checks_anew)
     real = shared.store_at(shared.database_path()).view().data()
     noted = real.notes.reindex([0])
     noted.loc[0] = ["labs.csv", "decimal *comma*"]
@@ -224,7 +229,11 @@ def test_what_the_address_asks_for_and_is_not_known_is_said(open_page):
 
 
 def test_a_check_that_could_not_run_shows_its_line(open_page, monkeypatch):
-    monkeypatch.setattr("leuko.store.View._checks", lambda view, cursor: checks.run(cursor, date(2026, 3, 31)))
+    def checks_anew(view):
+        with view.cursor() as cursor:
+            return checks.run(cursor, date(2026, 3, 31))
+
+    monkeypatch.setattr("leuko.store.View._checks", checks_anew)
     monkeypatch.setitem(checks.TEXTS, "after_death", "SELECT\n    no_such_column\nFROM labs")
     app = open_page()
     assert "; 1 could not run." in app.subheader[0].value
@@ -234,7 +243,7 @@ def test_a_check_that_could_not_run_shows_its_line(open_page, monkeypatch):
 
 
 def test_only_the_sites_that_may_be_seen_are_checked(open_page, monkeypatch):
-    monkeypatch.setattr(shared, "sites", lambda: ("North",))
+    reads_as(monkeypatch, "admin", ("North",))
     app = open_page(check="low_resolution", reason="unit missing")
     assert frame_with(app, "Found")["Patient"].tolist() == ["Nora *North*, N1"]
     assert "1 of 13 checks failed." in app.subheader[0].value
@@ -252,7 +261,12 @@ def tried(app, content, name="may.csv"):
 
 
 def test_a_file_is_tried_and_nothing_is_written(open_page, database):
-    before = sorted((path.name, path.stat().st_mtime_ns) for path in database.parent.iterdir())
+    def beside():
+        """Every file beside the database but the log of who looks at it."""
+        files = (path for path in database.parent.iterdir() if path.name != access_log.FILE)
+        return sorted((path.name, path.stat().st_mtime_ns) for path in files)
+
+    before = beside()
     app = tried(open_page(), TRIED)
     (said,) = [element.value for element in app.markdown if "would be used" in element.value]
     assert "2 of 4 rows would be used, 2 set aside; 2 patients, 1 of them new" in said.replace("\\", "")
@@ -262,7 +276,7 @@ def test_a_file_is_tried_and_nothing_is_written(open_page, database):
     assert frame_with(app, "Record")["Source"].tolist() == ["labs.csv row 3", "labs.csv row 4"]
     assert frame_with(app, "Here").values.tolist() == [["New [one]", "new", 1], ["N1", "known", 1]]
     assert app.code[0].value == "python -m leuko load --labs may.csv --exposures EXPOSURES.csv --db DATABASE.duckdb"
-    assert sorted((path.name, path.stat().st_mtime_ns) for path in database.parent.iterdir()) == before
+    assert beside() == before
 
 
 @pytest.mark.parametrize(("kind", "content", "words"), [
@@ -305,7 +319,7 @@ def test_the_name_of_a_file_is_quoted_in_the_command(open_page):
 
 
 def test_whether_a_patient_is_new_is_told_only_of_the_sites_that_may_be_seen(open_page, monkeypatch):
-    monkeypatch.setattr(shared, "sites", lambda: ("South",))
+    reads_as(monkeypatch, "admin", ("South",))
     assert frame_with(tried(open_page(), TRIED), "Here")["Here"].tolist() == ["new", "new"]
 
 

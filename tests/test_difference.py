@@ -24,6 +24,7 @@ import pytest
 import leuko
 from leuko import sources
 from leuko.__main__ import main
+from leuko.access import Sight
 from leuko.difference import COLUMNS, compare, in_place
 from leuko.protocols import ProtocolError, write_tables
 from leuko.protocols.conditions import Dose
@@ -483,7 +484,7 @@ def test_what_is_refused_and_what_is_wrong_usage(database, folder, run, tmp_path
 def test_a_reader_sees_only_his_sites_with_their_names(database, folder):
     protocols = leuko.load_protocols(folder)
     store = Store(database)
-    everything, north = store.view().difference(protocols), store.view(("North",)).difference(protocols)
+    everything, north = store.view().difference(protocols), store.view(Sight(("North",))).difference(protocols)
     with store.cursor() as cursor:
         seen = {one for (one,) in cursor.execute("SELECT patient_id FROM patients WHERE site = 'North'").fetchall()}
     store.close()

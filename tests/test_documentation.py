@@ -325,7 +325,7 @@ def test_every_column_of_the_input_files_is_listed():
 def test_the_dependencies_are_those_of_the_requirements():
     (listed,) = (table for table in tables(README) if "package" in table[0])
     for purpose, name in {"run": "requirements.txt", "test": "requirements-dev.txt"}.items():
-        required = re.findall(r"^([\w-]+)==", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE)
+        required = re.findall(r"^([\w-]+)(?:\[\w+\])?==", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE)
         assert [row["package"] for row in listed if row["needed to"] == purpose] == required
     assert all(row["why"] for row in listed)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from leuko.access import Sight
 from leuko.extract import NOTICE
 from leuko.handover import NOW, SETS, handover_html
 from leuko.publish import load_csv
@@ -83,7 +84,7 @@ def of_size(size):
 
 
 def read(store, filters=None, sites=None, as_of=None):
-    return Page(handover_html(store.view(sites, as_of), filters or Filters()))
+    return Page(handover_html(store.view(Sight(sites), as_of), filters or Filters()))
 
 
 def lines(page):

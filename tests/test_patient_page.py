@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from leuko.publish import load_csv
 from leuko.store import Store
+from tests.readers import reads_as
 from tests.serving import app_at
 
 PAGE = "pages/patient.py"
@@ -251,7 +252,7 @@ def test_a_search_that_finds_nobody_says_so(draw):
 
 
 def test_sites_that_may_not_be_seen_have_no_page(draw, monkeypatch):
-    monkeypatch.setattr("pages.common.shared.sites", lambda: ("West",))
+    reads_as(monkeypatch, "clinician", ("West",))
     assert any("no patient" in error.value for error in draw(patient="P1").error)
 
 

@@ -13,6 +13,7 @@ import pandas
 import pytest
 
 from leuko import audit
+from leuko.access import Sight
 from leuko.audit import Scope
 from leuko.extract import ENDINGS, extract, software_version
 from leuko.measures import MEASURES
@@ -37,7 +38,7 @@ def store(tmp_path_factory):
 
 def written(store, scope=audit.EVERYTHING, sites=None, as_of=None, **changed):
     settings = with_values(store.settings, changed, "a test")
-    with extract(store.view(sites, as_of), settings, scope) as found:
+    with extract(store.view(Sight(sites), as_of), settings, scope) as found:
         return report_html(found)
 
 

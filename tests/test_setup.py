@@ -15,7 +15,8 @@ SETTINGS = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encodin
 def pins(name):
     """{package: version} of a requirements file."""
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
-    return dict(line.lower().replace("_", "-").split("==") for line in lines if re.match(r"[A-Za-z]", line))
+    plain = (re.sub(r"\[\w+\]", "", line) for line in lines if re.match(r"[A-Za-z]", line))
+    return dict(line.lower().replace("_", "-").split("==") for line in plain)
 
 
 def option_names(settings, prefix=""):

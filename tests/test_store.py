@@ -10,6 +10,7 @@ import pytest
 
 import leuko
 from leuko import rules
+from leuko.access import Sight
 from leuko.evaluation import COLUMNS
 from leuko.publish import load_csv
 from leuko.store import MOST_ROWS, REPLAYS, Filters, Store, StoreError
@@ -63,7 +64,7 @@ def read_many(store, hospital, patient, site, day, times):
     own = hospital.labs.loc[hospital.labs["patient_id"] == patient]
     tomorrow = pandas.Timestamp(day or store.about.as_of) + timedelta(days=1)
     own_values = {value for value in pandas.to_numeric(own["value"], errors="coerce") if pandas.notna(value)}
-    view = store.view(sites=(site,), as_of=day)
+    view = store.view(Sight((site,)), day)
     wrong = []
     for _ in range(times):
         found = view.patient(patient)
@@ -123,7 +124,7 @@ def patients_shown(view):
 @pytest.mark.parametrize("day", [None, PAST[1]], ids=["the last day", "a past day"])
 @pytest.mark.parametrize("sites", [("North",), ("East", "West"), ("North", "South", "East", "West")])
 def test_no_function_shows_a_patient_of_another_site(store, site_of, sites, day):
-    view = store.view(sites=sites, as_of=day)
+    view = store.view(Sight(sites), day)
     allowed = {patient for patient, site in site_of.items() if site in sites}
     listed = view.worklist(Filters(), per_page=MOST_ROWS)
     assert set(listed["site"]) <= set(sites)
@@ -149,14 +150,14 @@ def test_all_sites_together_show_everybody(store, hospital, site_of):
 def test_a_patient_without_a_site_is_seen_only_with_all_sites(store, site_of):
     without = next(patient for patient, site in site_of.items() if site is None)
     assert store.view().patient(without).about["site"] is None
-    assert store.view(sites=wards.SITES).patient(without) is None
+    assert store.view(Sight(wards.SITES)).patient(without) is None
     assert store.view().count(Filters(site=("",))) > 0
-    assert store.view(sites=wards.SITES).count(Filters(site=("",))) == 0
+    assert store.view(Sight(wards.SITES)).count(Filters(site=("",))) == 0
 
 
 @pytest.mark.parametrize("day", [None, PAST[1]], ids=["the last day", "a past day"])
 def test_no_site_at_all_sees_nothing(store, site_of, day):
-    view = store.view(sites=(), as_of=day)
+    view = store.view(Sight(()), day)
     assert view.count(Filters()) == view.patients(Filters()) == view.statuses(Filters())["courses"].sum() == 0
     assert view.worklist(Filters()).empty
     assert view.rejected_rows().empty
@@ -346,7 +347,7 @@ def test_results_reported_later_are_counted_where_they_are_not_read(late):
     assert late.view().reported_later() == 0
     later = [late.view(as_of=day).reported_later() for day in (date(2024, 3, 9), date(2024, 3, 10), late.about.as_of)]
     assert max(later) > 0
-    assert late.view(sites=()).reported_later() == 0
+    assert late.view(Sight(())).reported_later() == 0
     assert late.view().dated_after(late.about.last_on) == 0
     assert late.view().dated_after(date(2000, 1, 1)) > 0
 

@@ -50,10 +50,10 @@ def test_it_says_how_many_need_what_and_lists_them_first_in_line_first(open_wall
     assert "3 patients need a hold" in words
     assert ["Hold" in row for row in rows(words)] == [True] * 3
     assert [re.search(r"P\d\d", row)[0] for row in rows(words)] == ["P00", "P01", "P02"]
-    assert "nobody else waits." in words
+    assert "Nobody else waits." in words
 
 
-@pytest.mark.parametrize(("holds", "left"), [(14, "nobody else waits."), (15, "and 1 more on the panel.")])
+@pytest.mark.parametrize(("holds", "left"), [(14, "Nobody else waits."), (15, "And 1 more on the panel.")])
 def test_who_has_no_place_is_counted(open_wall, holds, left):
     words = open_wall(holds)
     assert len(rows(words)) == 14

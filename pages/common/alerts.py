@@ -5,7 +5,7 @@ from datetime import date
 import pandas as pd
 import streamlit as st
 
-from pages.common import shared
+from pages.common import clicks, shared
 from pages.common.markup import link, safe
 
 DANGER = "danger"
@@ -49,7 +49,7 @@ def draw_list(raised: pd.DataFrame, as_of: date) -> None:
     waited = pd.Timestamp(as_of) - pd.to_datetime(raised["since"])
     table = pd.DataFrame(
         {
-            "Patient": shared.both(raised["name"], raised["patient_id"]),
+            "Patient": shared.who(raised),
             "Why": raised["why"],
             "Since": raised["since"].map(shared.day),
             "Days": waited.dt.days.map(shared.days),
@@ -58,7 +58,7 @@ def draw_list(raised: pd.DataFrame, as_of: date) -> None:
         }
     )
     text = st.column_config.TextColumn
-    event = st.dataframe(
+    event = clicks.place(raised["kind"].iloc[0]).dataframe(
         table,
         hide_index=True,
         placeholder=shared.NONE,
@@ -66,13 +66,13 @@ def draw_list(raised: pd.DataFrame, as_of: date) -> None:
         height=ROW_HEIGHT * min(ROWS, len(table)) + 40,
         column_config={"Patient": text(width=110), "Why": text(width=620), "Days": text(width=80, alignment="right")},
         on_select="rerun",
-        selection_mode=["single-row", "single-cell"],
+        selection_mode=clicks.ANYWHERE,
         key=f"alerts_{raised['kind'].iloc[0]}",
         alt=f"Patients with {raised['word'].iloc[0]}, those that nobody answered first",
     )
-    selected = event.selection.rows or [row for row, _ in event.selection.cells]
-    if selected:
-        shared.open_patient(raised["patient_id"].iloc[selected[0]])
+    row = clicks.clicked(event)
+    if row is not None:
+        shared.open_patient(raised["patient_id"].iloc[row])
 
 
 def draw_alerts_of_patient(alerts: pd.DataFrame) -> None:

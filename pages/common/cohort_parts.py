@@ -1,7 +1,6 @@
 """The parts of the cohort page: each says its sentence, whom it shows and whom not, then its figure and its numbers."""
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from leuko.cohort import MOST_LINES, MOST_ROWS, Cohort, baseline_days, findings
@@ -10,9 +9,9 @@ from leuko.figures.cohort import days_below, dose_intensity, heat_map, survival,
 from leuko.figures.findings import percent
 from leuko.figures.grade_bands import GRADE_VERSION
 from leuko.figures.panels import rows
-from pages.common import address, shared
+from pages.common import address, clicks, shared
 from pages.common.markup import table
-from pages.common.measure import TOOLBAR
+from pages.common.picture import draw_picture
 
 MOST_ROWS_IN_TABLE = 1000
 ROW, HEADER = 35, 38  # pixels of a table
@@ -40,15 +39,14 @@ def draw_words(sentence: str, told: str) -> None:
 
 def draw_figure(figure: dict, name: str, *, opens: bool) -> None:
     """The figure; where it `opens` patients, a click on a point of theirs goes to their page."""
-    event = st.container(key=f"chart_{name}").plotly_chart(
-        go.Figure(figure, _validate=False),
-        theme=None,
-        key=f"figure_{name}",
-        config=TOOLBAR,
-        alt=figure["layout"]["meta"]["alt"],
-        on_select="rerun" if opens else "ignore",
-        selection_mode="points",
-    )
+    with st.container(key=f"chart_{name}"):
+        event = draw_picture(
+            figure,
+            name,
+            figure["layout"]["meta"]["alt"],
+            on_select="rerun" if opens else "ignore",
+            selection_mode="points",
+        )
     if opens:
         stands_for = (point.get("customdata") for point in event.selection.points)
         patient = next((each[1] for each in stands_for if each and each[1]), None)
@@ -75,22 +73,22 @@ def draw_numbers(
         st.markdown("\n".join(f"- {shared.plain(note)}" for note in notes if note))
         numbers = [column for column in shown.columns if column not in words]
         written = [column for column in numbers if pd.api.types.is_numeric_dtype(shown[column])]
-        event = st.dataframe(
+        event = (clicks.place(name) if patients else st).dataframe(
             shown.style.format(shared.number, subset=written),
             column_config={column: st.column_config.Column(alignment="right") for column in numbers},
             hide_index=True,
             height=min(TALLEST, ROW * len(shown) + HEADER),
             placeholder=shared.NONE,
             on_select="rerun" if patients else "ignore",
-            selection_mode=["single-row", "single-cell"],
+            selection_mode=clicks.ANYWHERE,
             key=f"table_{name}",
             alt=alt,
         )
         if patients:
             st.caption("A click on a row opens the patient.")
-            selected = event.selection.rows or [row for row, _ in event.selection.cells]
-            if selected:
-                shared.open_patient(patients[selected[0]])
+            row = clicks.clicked(event)
+            if row is not None:
+                shared.open_patient(patients[row])
 
 
 # ANC by day and by week
@@ -103,7 +101,7 @@ def draw_trajectories(cohort: Cohort, minimum: int) -> None:
     cut = f" {drawn:,} lines are drawn, evenly from the lowest ANC to the highest." if drawn == MOST_LINES else ""
     draw_words(
         figure["layout"]["meta"]["alt"],
-        f"{shown_within(cohort).in_words}{cut} A click on a point of a line opens its patient.",
+        f"{shown_within(cohort).in_words}{cut} A click on a line opens its patient.",
     )
     draw_figure(figure, "trajectories", opens=True)
     notes = [
@@ -143,7 +141,7 @@ def draw_heat_map(cohort: Cohort) -> None:
     weeks = counted.reindex(columns=known, fill_value=0).reset_index(drop=True)
     weeks.columns = [f"Weeks {name[0].lower()}{name[1:]}" for name in known]
     numbers = pd.DataFrame(
-        {"Patient": shared.both(shown["name"], shown["patient_id"]), "Drug": shown["drug"], "Site": shown["site"]}
+        {"Patient": shared.who(shown), "Drug": shown["drug"], "Site": shown["site"]}
     ).join(weeks)
     notes = [
         "A row is a course; week 1 begins with the day of the first dose. Each week has the colour of its lowest ANC.",
@@ -282,7 +280,7 @@ def draw_doses(cohort: Cohort) -> None:
     listed = courses.nsmallest(MOST_ROWS_IN_TABLE, "share_given")
     shown = pd.DataFrame(
         {
-            "Patient": shared.both(listed["name"], listed["patient_id"]),
+            "Patient": shared.who(listed),
             "Starting dose": listed["dose"],
             "Given": listed["share_given"].map(percent),
             "Lowest ANC": listed["lowest_anc"],

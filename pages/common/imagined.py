@@ -40,9 +40,7 @@ Rows = tuple[tuple[str, ...], ...]
 
 @st.cache_data(show_spinner="Asking the rule", max_entries=200)
 def read_answer(path: str, protocol: str, drug: str, typed: Typed) -> Answer:
-    store = shared.store_at(path)
-    with store.cursor() as cursor:
-        return checker.check(cursor, protocol, drug, store.settings, typed)
+    return checker.ask(shared.store_at(path), protocol, drug, typed)
 
 
 def draw_checker(store: Store, version: dict, thresholds: pd.DataFrame) -> None:

@@ -9,13 +9,14 @@ import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 
+from leuko.access import Sight
 from leuko.audit import Scope
 from leuko.extract import ENDINGS, endings_in_words, extract, grace_in_words, interval_in_words
 from leuko.figures.audit import funnel_figure, run_figure
 from leuko.figures.findings import percent
 from leuko.measures import MEASURES, Measure
 from leuko.settings import Setting, with_values
-from pages.common import address, shared
+from pages.common import address, clicks, shared
 from pages.common.markup import safe
 from pages.common.picture import draw_format, draw_picture
 
@@ -35,7 +36,6 @@ FEW_REASONS = 8  # more different reasons than these are read in the list itself
 UNRECORDED = {  # as a group of the audit, or a value of a filter
     "site": "not recorded", "clinician": "not recorded", "drug": "no drug", "diagnosis": "not recorded",
 }  # fmt: skip
-TOOLBAR = {"displaylogo": False, "displayModeBar": False}
 # On a narrow screen a chart keeps the width that its labels need and is moved sideways.
 NARROW = (
     "<style>[class*=st-key-chart_] { overflow-x: auto; } "
@@ -48,14 +48,14 @@ class Asked:
     """What the page shows: whose events, on which day, judged by which settings, narrowed to what."""
 
     path: str
-    sites: tuple[str, ...] | None
+    sight: Sight
     as_of: date
     values: tuple[tuple[str, int], ...]
     scope: Scope
 
     @property
     def view(self):
-        return shared.store_at(self.path).view(self.sites, self.as_of)
+        return shared.store_at(self.path).view(self.sight, self.as_of)
 
     @property
     def settings(self) -> dict[str, Setting]:
@@ -154,21 +154,21 @@ def draw_events(asked: Asked, measure: Measure, ending: str | None, reasons: pd.
     page = draw_pages(len(events))
     first = (page - 1) * PER_PAGE
     listed = events.iloc[first : first + PER_PAGE].reset_index(drop=True)
-    event = st.dataframe(
+    event = clicks.place("events").dataframe(
         event_table(listed, measure, ending),
         column_config=event_columns(measure),
         hide_index=True,
         height=min(520, 35 * len(listed) + 38),
         placeholder=shared.NONE,
         on_select="rerun",
-        selection_mode=["single-row", "single-cell"],
+        selection_mode=clicks.ANYWHERE,
         key=f"events_{measure.name}_{ending}_{page}",
         alt=f"The events of {measure.title}{word}: one row an event",
     )
     st.caption("A click on a row opens the patient, with the day marked in the figure.")
-    selected = event.selection.rows or [row for row, _ in event.selection.cells]
-    if selected:
-        shown = listed.iloc[selected[0]]
+    row = clicks.clicked(event)
+    if row is not None:
+        shown = listed.iloc[row]
         shared.open_patient(shown["patient_id"], mark_of(shown, measure))
 
 
@@ -214,7 +214,7 @@ def event_table(events: pd.DataFrame, measure: Measure, ending: str | None) -> S
     """The events as on the screen; nothing else is in it, since a hidden column can be shown again."""
     table = pd.DataFrame(
         {
-            "Patient": shared.both(events["name"], events["patient_id"]),
+            "Patient": shared.who(events),
             "Ending": [ENDINGS[one][0] for one in events["ending"]],
             "Due": events["due_on"],
             "Happened": events["happened_on"],
@@ -281,19 +281,18 @@ def draw_groups(
     key = f"groups_{by}_{measure.name}"
 
     def chosen() -> None:
-        selection = st.session_state[key].selection
-        selected = selection.rows or [row for row, _ in selection.cells]
-        if selected:
-            narrow(by, groups[selected[0]])
+        row = clicks.clicked(st.session_state[key])
+        if row is not None:
+            narrow(by, groups[row])
 
-    st.dataframe(
+    clicks.place("groups").dataframe(
         group_table(rows, by.capitalize(), measure, minimum),
         column_config=group_columns(by.capitalize(), measure),
         hide_index=True,
         height=min(420, 35 * len(rows) + 38),
         placeholder=shared.NONE,
         on_select=chosen,
-        selection_mode=["single-row", "single-cell"],
+        selection_mode=clicks.ANYWHERE,
         key=key,
         alt=f"{measure.title} by {by}: one row a {by}",
     )
@@ -358,13 +357,12 @@ def draw_graces(asked: Asked, measure: Measure) -> None:
     setting = asked.settings[measure.grace]
     table = read_sensitivity(asked, measure.name, graces_around(setting, measure.unit))
     graces = table["grace"].tolist()
-    key = f"graces_{measure.name}"
+    key = f"graces_{measure.name}_{setting.value}"
 
     def chosen() -> None:
-        selection = st.session_state[key].selection
-        selected = selection.rows or [row for row, _ in selection.cells]
-        if selected:
-            st.session_state[setting.name] = graces[selected[0]]
+        row = clicks.clicked(st.session_state[key])
+        if row is not None:
+            st.session_state[setting.name] = graces[row]
 
     st.markdown(
         f"No standard says what is late, so here is the rate for other numbers of {measure.unit} "
@@ -372,7 +370,7 @@ def draw_graces(asked: Asked, measure: Measure) -> None:
         if setting.source.startswith("local convention")
         else f"`{setting.name}`: {shared.plain(setting.what)}. Source: {shared.plain(setting.source)}."
     )
-    st.dataframe(
+    clicks.place("graces").dataframe(
         grace_table(table, setting, asked.minimum),
         column_config={
             "Grace period": st.column_config.Column(width=110, alignment="right"),
@@ -384,7 +382,7 @@ def draw_graces(asked: Asked, measure: Measure) -> None:
         height=35 * len(table) + 38,
         placeholder=shared.NONE,
         on_select=chosen,
-        selection_mode=["single-row", "single-cell"],
+        selection_mode=clicks.ANYWHERE,
         key=key,
         alt=f"{measure.title}: counts and rate for other grace periods",
     )

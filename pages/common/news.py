@@ -5,8 +5,9 @@ from datetime import date, timedelta
 import pandas as pd
 import streamlit as st
 
+from leuko.access import Sight
 from leuko.store import Filters, Store
-from pages.common import address, shared
+from pages.common import address, clicks, shared
 
 SINCE = "since"
 ROW_HEIGHT = 66  # pixels: Streamlit wraps text only in rows of more than 64
@@ -14,18 +15,16 @@ ROWS = 4  # at once
 NOT_LISTED = "not on the list"
 MARK = "new"  # beside a status in the worklist
 
-Sites = tuple[str, ...] | None
-
 
 @st.cache_data(show_spinner=False, max_entries=100)
-def read_changes(path: str, sites: Sites, as_of: date, filters: Filters, since: date | None) -> pd.DataFrame:
-    return shared.store_at(path).view(sites, as_of).changes(filters, since)
+def read_changes(path: str, sight: Sight, as_of: date, filters: Filters, since: date | None) -> pd.DataFrame:
+    return shared.store_at(path).view(sight, as_of).changes(filters, since)
 
 
-def draw_news(store: Store, as_of: date, filters: Filters) -> pd.DataFrame:
+def draw_news(store: Store, sight: Sight, as_of: date, filters: Filters) -> pd.DataFrame:
     """A line with the changes by status; opened, the courses one by one. Gives the frame of the changes."""
     since = since_in_address(store, as_of)
-    changed = read_changes(store.path, shared.sites(), as_of, filters, since)
+    changed = read_changes(store.path, sight, as_of, filters, since)
     with st.expander(sentence(changed, since, store), key="news"):
         draw_since(store, as_of)
         if len(changed):
@@ -72,7 +71,7 @@ def draw_since(store: Store, as_of: date) -> None:
 def draw_changes(changed: pd.DataFrame) -> None:
     """Each course with what it was, what it is, and the counts that came in between. A click opens the patient."""
     text = st.column_config.TextColumn
-    event = st.dataframe(
+    event = clicks.place("changed").dataframe(
         as_table(changed),
         key="changed",
         hide_index=True,
@@ -87,18 +86,18 @@ def draw_changes(changed: pd.DataFrame) -> None:
             "Why": text(width=430),
         },
         on_select="rerun",
-        selection_mode=["single-row", "single-cell"],
+        selection_mode=clicks.ANYWHERE,
         alt="Courses of another status or dose than before, the most urgent first",
     )
-    selected = event.selection.rows or [row for row, _ in event.selection.cells]
-    if selected:
-        shared.open_patient(changed["patient_id"].iloc[selected[0]])
+    row = clicks.clicked(event)
+    if row is not None:
+        shared.open_patient(changed["patient_id"].iloc[row])
 
 
 def as_table(changed: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "Patient": shared.both(changed["name"], changed["patient_id"]),
+            "Patient": shared.who(changed),
             "Was": [in_words(*row) for row in changed[["word_before", "dose_before_mg", "dose_unit"]].to_numpy()],
             "Is": [in_words(*row) for row in changed[["word", "dose_mg", "dose_unit"]].to_numpy()],
             "New counts": changed["counts"].fillna("no new count: the day, a dose or an event"),

@@ -15,6 +15,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
+from leuko.access import Sight
 from leuko.figures.labels import cut_short as cut_short
 from leuko.figures.labels import number_in_words
 from leuko.figures.palette import PALETTE
@@ -25,6 +26,7 @@ from pages.common import address
 DATABASE = "data/leuko.duckdb"
 FILE_DAY = "day_of_file"  # in the session: the day of the file when a page was last drawn
 NONE = "–"  # what stands where there is no value
+NAME_LENGTH = 26  # characters in two lines of a narrow column; the third is for the id
 REASONS = 6  # that are named in one line
 # Names in the address: a day that a patient's figure marks and the words beside it, and the days that it shows.
 MARK = ("mark", "mark_words", "shown")
@@ -95,11 +97,6 @@ def store_at(path: str) -> Store:
     return Store(path)
 
 
-def sites() -> tuple[str, ...] | None:
-    """The sites this user may see; None is all of them, as long as there is no sign-in."""
-    return None
-
-
 def theme() -> str:
     """`light` or `dark`, as the browser shows the page."""
     return "dark" if st.context.theme.type == "dark" else "light"
@@ -126,6 +123,13 @@ def number(value: float | None, unit: str | None = "", comparator: str | None = 
         return NONE
     sign, unit = ("" if is_missing(word) else word for word in (comparator, unit))
     return f"{sign}{number_in_words(value)} {unit}".strip()
+
+
+def who(rows: pd.DataFrame) -> pd.Series:
+    """`name, id` for a list, where a long name is cut so that the id is always in sight."""
+    names = rows["name"].astype("string")
+    short = names.where(names.str.len().le(NAME_LENGTH).fillna(True), names.str.slice(stop=NAME_LENGTH - 1) + "…")
+    return both(short, rows["patient_id"])
 
 
 def both(first: pd.Series, second: pd.Series) -> pd.Series:
@@ -259,14 +263,14 @@ def _show_day(as_of: date) -> None:
 
 
 @st.cache_data(show_spinner=False, max_entries=100)
-def read_reported_later(path: str, sites: tuple[str, ...] | None, as_of: date) -> int:
+def read_reported_later(path: str, sight: Sight, as_of: date) -> int:
     """How many results were collected by that day but reported after it."""
-    return store_at(path).view(sites, as_of).reported_later()
+    return store_at(path).view(sight, as_of).reported_later()
 
 
-def draw_reported_later(path: str, sites: tuple[str, ...] | None, as_of: date, whose: str = "") -> None:
+def draw_reported_later(path: str, sight: Sight, as_of: date, whose: str = "") -> None:
     """Say where results were on their way on the day shown; `whose`: in words, whose results are counted."""
-    results = read_reported_later(path, sites, as_of)
+    results = read_reported_later(path, sight, as_of)
     if results:
         verbs = ("was", "is") if results == 1 else ("were", "are")
         st.markdown(
@@ -287,6 +291,8 @@ def open_patient(patient_id: str, mark: tuple[date, str] | None = None) -> None:
 
 def draw_rejected(rows: pd.DataFrame) -> None:
     """Input rows that were set aside, as they came, each with its reason."""
+    if len(rows) and rows["raw_record"].isna().all():
+        st.caption("The records are hidden from you: nobody knows which names stand in them.")
     shown = rows[["kind", "source", "reason", "raw_record"]]
     shown.columns = ["Kind", "Source", "Reason", "Record"]
     st.dataframe(shown, hide_index=True, placeholder=NONE, alt="The rows that were set aside")

@@ -6,23 +6,24 @@ from functools import partial
 
 import streamlit as st
 
+from leuko.access import Sight
 from leuko.store import Patient, Store
 from leuko.summary import summary_html
 from pages.common import shared
 
 
 def summary_file(
-    path: str, sites: tuple[str, ...] | None, as_of: date, patient: Patient, scale: str
+    path: str, sight: Sight, as_of: date, patient: Patient, scale: str
 ) -> bytes:
-    return summary_html(shared.store_at(path).view(sites, as_of), patient, scale).encode()
+    return summary_html(shared.store_at(path).view(sight, as_of), patient, scale).encode()
 
 
-def draw_summary(store: Store, as_of: date, patient: Patient, scale: str) -> None:
+def draw_summary(store: Store, sight: Sight, as_of: date, patient: Patient, scale: str) -> None:
     """Hand out the page, with the axis of the figure as it is shown; it is made when it is asked for."""
     name = re.sub(r"[^\w-]+", "-", str(patient.about["patient_id"]))
     st.download_button(
         "Summary to print",
-        data=partial(summary_file, store.path, shared.sites(), as_of, patient, scale),
+        data=partial(summary_file, store.path, sight, as_of, patient, scale),
         file_name=store.about.file_name(f"summary-{name}.html", as_of),
         mime="text/html",
         icon=":material/print:",

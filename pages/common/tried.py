@@ -5,6 +5,7 @@ import shlex
 import pandas as pd
 import streamlit as st
 
+from leuko.access import Sight
 from leuko.dry_run import DryRun, dry_run
 from leuko.sources import SourceError
 from leuko.store import MOST_ROWS
@@ -17,7 +18,7 @@ MEGABYTES = 5  # some 70,000 results, read in a second; what is larger belongs t
 READING = "Reading the file as a load would"
 
 
-def draw_trying(path: str, sites: tuple[str, ...] | None) -> None:
+def draw_trying(path: str, sight: Sight) -> None:
     st.markdown("##### Try a file before it is loaded")
     st.caption("It is read in memory as a load would read it, alone, and forgotten. Nothing is written.")
     kind = st.segmented_control("What it holds", KINDS, default=KINDS[0], required=True, key="try_kind")
@@ -28,7 +29,7 @@ def draw_trying(path: str, sites: tuple[str, ...] | None) -> None:
     if isinstance(tried, str):
         st.error(shared.plain(tried))
     else:
-        draw_tried(path, sites, kind, file.name, tried)
+        draw_tried(path, sight, kind, file.name, tried)
 
 
 def read_tried(kind: str, file: st.runtime.uploaded_file_manager.UploadedFile) -> DryRun | str:
@@ -54,9 +55,9 @@ def try_file(kind: str, file: st.runtime.uploaded_file_manager.UploadedFile) -> 
         bar.empty()
 
 
-def draw_tried(path: str, sites: tuple[str, ...] | None, kind: str, name: str, tried: DryRun) -> None:
+def draw_tried(path: str, sight: Sight, kind: str, name: str, tried: DryRun) -> None:
     patients = tried.patients["patient_id"].tolist()
-    known = shared.store_at(path).view(sites).known(patients)
+    known = shared.store_at(path).view(sight).known(patients)
     st.markdown(f"**{shared.plain(sentence(name, kind, tried, len(patients) - len(known)))}**")
     if len(tried.rejected):
         counted = tried.rejected.groupby("reason")["source"].count().sort_values(ascending=False)

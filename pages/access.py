@@ -1,0 +1,79 @@
+"""The access log: who opened which page, patient or file, when, and from which address.
+
+What its reader can say after three seconds: "1,204 lines, each follows the one before it; nobody altered the log."
+"""
+
+import io
+from datetime import date
+
+import pandas as pd
+import streamlit as st
+
+from leuko import access_log
+from leuko.access_log import MOST_LINES, LogError
+from leuko.workbook import write_csv
+from pages.common import shared, sign_in
+from pages.common.opened import opened
+
+NAMES = {
+    "at": "When (UTC)",
+    "who": "Who",
+    "roles": "Roles",
+    "address": "From",
+    "opened": "Opened",
+    "patient": "Patient",
+    "what": "What of it",
+}
+
+
+def draw_verdict(verdict: access_log.Verdict) -> None:
+    """Whether the log is as it was written; what is damaged is counted and never hidden."""
+    if verdict.is_whole:
+        st.subheader(f"Access log: {verdict.words}", anchor=False)
+    else:
+        st.subheader("The access log is not as it was written.", anchor=False)
+        st.error(verdict.words)
+    st.caption("Each line has the hash of the one before. Lines cut off at the end leave no trace: keep copies.")
+
+
+def draw_filters() -> tuple[str, str, date | None]:
+    who, patient, day = st.columns(3)
+    return (
+        who.text_input("Who", key="log_who").strip(),
+        patient.text_input("Patient id", key="log_patient").strip(),
+        day.date_input("Day (UTC)", value=None, format="YYYY-MM-DD", key="log_day"),
+    )
+
+
+def draw_lines(rows: pd.DataFrame) -> None:
+    st.caption(
+        f"The last {MOST_LINES:,} that fit, the newest first; `python -m leuko access` writes all of them."
+        if len(rows) == MOST_LINES
+        else f"{shared.counted(len(rows), 'line')}, the newest first."
+    )
+    shown = rows.assign(at=rows["at"].str.slice(stop=19).str.replace("T", " ")).rename(columns=NAMES)
+    st.dataframe(shown, hide_index=True, placeholder=shared.NONE, alt="The access log, the newest line first")
+    file = io.StringIO(newline="")
+    write_csv(file, rows)
+    st.download_button(
+        "These lines (CSV)",
+        data=file.getvalue().encode(),
+        file_name="access_log.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def main() -> None:
+    opened("access")
+    file = sign_in.log_file()
+    try:
+        draw_verdict(access_log.verify(file))
+        draw_lines(access_log.read(file, *draw_filters()))
+    except LogError as failed:
+        st.error(f"{failed}.")
+
+
+shared.only_within_dashboard()
+main()

@@ -1,0 +1,68 @@
+"""The only way for a page to what its reader may see: asked, allowed and written into the access log in one step."""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from leuko.access import Reader, Sight
+from leuko.access_log import LogError, Opened, write
+from pages.common import address, sign_in
+
+LAST = "last_opened"  # in the session: the line that it wrote last
+PAGE = "page_opened"  # in the session: the page and the patient
+SEARCHES = ("search", "find")  # of which is written that there was one: the words may be a name
+UNWRITTEN = ("patient", "mark", "mark_words", *SEARCHES)
+IMAGINED = "try_"
+
+
+def opened(page: str, patient: str = "") -> Sight:
+    """What this reader may see on this page; the page stops with a sentence where he may not open it.
+
+    It also stops where the access log cannot be written: nothing is shown that is not in it.
+    """
+    who = sign_in.reader()
+    sight = who.sight(page) if who else None
+    if who is None or sight is None:
+        st.error("This page is not open to you, or you are no longer signed in.")
+        st.stop()
+    st.session_state[PAGE] = page, patient
+    try:
+        note(who, page, patient)
+    except LogError as failed:
+        st.error(f"Nothing is shown: {failed}. Whoever keeps this server can mend it.")
+        st.stop()
+    return sight
+
+
+def note_address() -> None:
+    """At the end of a run: write down what the page has since put into its address; where that fails, begin again."""
+    who = sign_in.reader()
+    if who is None or PAGE not in st.session_state:
+        return
+    try:
+        note(who, *st.session_state[PAGE])
+    except LogError:
+        st.rerun()
+
+
+def note(who: Reader, page: str, patient: str) -> None:
+    """A line of the log, unless it is the one that this session wrote last."""
+    line = who.who, ", ".join(who.roles), page, patient, what()
+    if st.session_state.get(LAST) != line:
+        name, roles, *rest = line
+        at = st.context.ip_address or "127.0.0.1"  # Streamlit gives none for this machine
+        write(sign_in.log_file(), Opened(datetime.now(UTC), name, roles, at, *rest))
+        st.session_state[LAST] = line
+
+
+def what() -> str:
+    """The day and the filters that the address asks for; of a search, only that there was one."""
+    asked = address.whole()
+    told = [
+        f"{name}={'|'.join(asked[name])}"
+        for name in sorted(asked)
+        if name not in UNWRITTEN and not name.startswith(IMAGINED)
+    ]
+    if asked.get("search") or any(st.session_state.get(name) for name in SEARCHES):
+        told.append("a search")
+    return "; ".join(told)
