@@ -1,7 +1,8 @@
 """Who may see what: roles, the pages of each, and the grants of `access.toml` beside the database.
 
 A grant ties a value of the sign-in token (a group, or an e-mail address) to a role and to sites. What a reader may see
-on a page is a `Sight`, the union of his grants whose role has that page; everything that reads patients asks for one.
+on a page is a `Sight`, by the first of his roles that has that page, so that two roles together open no more than each
+alone; everything that reads patients asks for one.
 """
 
 import tomllib
@@ -65,14 +66,15 @@ class Reader:
 
     def sight(self, page: str) -> Sight | None:
         """What he may see on a page; None: he may not open it."""
-        granted = [grant for grant in self.grants if page in ROLES[grant.role]]
+        role = next((role for role in self.roles if page in ROLES[role]), None)
+        granted = [grant for grant in self.grants if grant.role == role]
         if not granted:
             return None
         everywhere = any(grant.sites is None for grant in granted)
         if page in WHOLE and not everywhere:
             return None
         sites = None if everywhere else tuple(sorted({site for grant in granted for site in grant.sites}))
-        return Sight(sites, any(grant.names for grant in granted))
+        return Sight(sites, all(grant.names for grant in granted))
 
 
 # Whoever sits at the machine itself, where there is no sign-in.

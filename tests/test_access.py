@@ -151,11 +151,13 @@ def test_without_a_grant_there_is_no_page():
     ((Grant("b", "admin", ("North",), False),), "data", Sight(("North",), False)),
     ((ADMIN,), "panel", None),
     ((CLINICIAN, QUALITY), "adherence", Sight(None, False)),
-    ((CLINICIAN, QUALITY), "patient", Sight(None, True)),
+    ((CLINICIAN, QUALITY), "patient", Sight(("North",), True)),  # not all sites with the names of one
+    ((QUALITY, CLINICIAN), "patient", Sight(("North",), True)),
     ((CLINICIAN, ADMIN), "data", Sight(None, False)),
-    ((CLINICIAN, Grant("b", "clinician", ("South", "North"), False)), "panel", Sight(("North", "South"), True)),
+    ((CLINICIAN, Grant("b", "clinician", ("South",), True)), "panel", Sight(("North", "South"), True)),
+    ((CLINICIAN, Grant("b", "clinician", ("South", "North"), False)), "panel", Sight(("North", "South"), False)),
 ])  # fmt: skip
-def test_what_may_be_seen_on_a_page_is_the_union_of_the_grants_whose_role_has_it(grants, page, sight):
+def test_the_first_role_that_has_a_page_says_what_may_be_seen_there_and_two_roles_open_no_more_than_each_alone(grants, page, sight):
     assert reader(*grants).sight(page) == sight
 
 
