@@ -4,6 +4,7 @@ Each ends in a new version beside the old one, published in one step, so that re
 """
 
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from leuko.protocols import load_protocols, version, write_tables
 from leuko.settings import Setting, read_settings
 from leuko.sources import SourceError
 from leuko.store import LAYOUT, QUERIES, StoreError, open_published
-from leuko.versions import building_place, copy_whole, current, is_whole, only_load, point_to, published
+from leuko.versions import building_place, current, is_whole, only_load, point_to, published
 
 ORIGIN = {"title": str, "simulated": bool, "note": str}
 ABOUT = """
@@ -68,10 +69,12 @@ class Version:
 
         It is empty, or `like` another version; StoreError where that one is damaged.
         """
-        if like is not None and not copy_whole(like, self.place):
-            raise StoreError(
-                f"{like}: damaged, or published by another version of leuko; load again, or undo the last load"
-            )
+        if like is not None:
+            if not is_whole(like):
+                raise StoreError(
+                    f"{like}: damaged, or published by another version of leuko; load again, or undo the last load"
+                )
+            shutil.copyfile(like, self.place)
         con = connected(self.place)
         if self.replaces is not None and (self.replaces == like or is_whole(self.replaces)):
             attach(con, self.replaces, "before")

@@ -100,16 +100,6 @@ def is_whole(version: Path) -> bool:
         return False
 
 
-def copy_whole(version: Path, place: Path) -> bool:
-    """Copy a version, read once; whether what was copied has the bytes that it was published with."""
-    found = 0
-    with open(version, "rb") as content, open(place, "wb") as copied:
-        while part := content.read(READ_AT_ONCE):
-            found = zlib.crc32(part, found)
-            copied.write(part)
-    return version.name.endswith(f"-{found:08x}")
-
-
 def checksum(file: Path) -> str:
     """The CRC-32 of a file."""
     found = 0
