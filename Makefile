@@ -14,7 +14,7 @@ DEMO_DB := data/leuko.duckdb
 DEMO_FROM := $(wildcard data/*.csv data/*.toml) $(shell find leuko -type f -not -path '*/__pycache__/*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test browser bench soak look tour clean
+.PHONY: help run demo test browser postgres bench soak look tour clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -32,7 +32,7 @@ $(DEMO_DB): $(DEMO_FROM) | $(RUN_READY)
 	@echo "Building the demonstration database $@"
 	@$(PY) -m leuko load --from data --db $@
 
-test: $(TEST_READY) browser ## lint, check the imports, run all tests
+test: $(TEST_READY) browser postgres ## lint, check the imports, run all tests
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/lint-imports
 	@$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
@@ -55,7 +55,10 @@ tour: $(TEST_READY) browser $(DEMO_DB) ## the pictures of docs/tour.md anew, int
 browser: $(TEST_READY)
 	@$(PY) tests/browser.py
 
-clean: ## remove the environment, the demonstration database and the screenshots
+postgres: $(TEST_READY)
+	@$(PY) tests/postgres.py
+
+clean: ## remove the environment, the demonstration database, its journal and the screenshots
 	rm -rf $(VENV) look data/*.duckdb*
 
 $(PY):

@@ -1,4 +1,5 @@
-"""The command line: `load | watch | undo | loads | changes | evaluate | audit | diff | protocols | access`.
+"""The command line: `load | watch | undo | loads | changes | evaluate | audit | diff | protocols | access |
+journal`.
 
 Exit status: 0 done, 1 a whole file, a protocol or a setting was refused, the PDF could not be made, or the access log
 is not as it was written (one clear line each on standard error), 2 wrong usage.
@@ -22,6 +23,7 @@ from leuko.difference import compare
 from leuko.evaluation import COLUMNS, Result, last_day
 from leuko.inputs import FORMATS, NEEDED, Shape, of_files, of_folder
 from leuko.inputs import KINDS as FILES
+from leuko.journal_databases import JournalError
 from leuko.progress import Bar
 from leuko.protocols import ProtocolError, described, load_protocols, write_tables
 from leuko.settings import SettingsError, default_settings, read_settings
@@ -41,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         chosen.run(parser, chosen)
-    except (SourceError, ProtocolError, StoreError, SettingsError, AccessError, Incomplete) as refused:
+    except (SourceError, ProtocolError, StoreError, SettingsError, AccessError, JournalError, Incomplete) as refused:
         print(refused, file=sys.stderr)
         return 1
     except (OSError, duckdb.Error) as failed:
@@ -53,7 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m leuko", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(
-        required=True, metavar="load | watch | undo | loads | changes | evaluate | audit | diff | protocols | access"
+        required=True,
+        metavar="load | watch | undo | loads | changes | evaluate | audit | diff | protocols | access | journal",
     )
 
     load = commands.add_parser("load", help="build a database from files and publish it in one step")
@@ -119,6 +122,13 @@ def build_parser() -> argparse.ArgumentParser:
     access = commands.add_parser("access", help="print the access log, and check that it is as it was written")
     access.add_argument("--db", type=Path, required=True, metavar="FILE", help="the database that was looked at")
     access.set_defaults(run=run_access)
+
+    journal = commands.add_parser("journal", help="write the journal of what was decided into a file, or put it back")
+    journal.add_argument("--db", type=Path, required=True, metavar="FILE", help="the database that was looked at")
+    way = journal.add_mutually_exclusive_group(required=True)
+    way.add_argument("--export", type=Path, metavar="FILE", help="a new file, .csv or .parquet")
+    way.add_argument("--restore", type=Path, metavar="FILE", help="an exported file, into a journal without entries")
+    journal.set_defaults(run=run_journal)
     return parser
 
 
@@ -322,6 +332,18 @@ def run_access(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
     if not verdict.is_whole:
         raise Incomplete(f"{file}: {verdict.words}")
     tell(verdict.words)
+
+
+def run_journal(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
+    """Write every entry of the journal into a file, or put such a file back, and say how many entries."""
+    from leuko import journal_backup
+    from leuko.journal import Journal, place_of
+
+    journal = Journal(place_of(chosen.db))
+    work = journal_backup.export if chosen.export else journal_backup.restore
+    file = chosen.export or chosen.restore
+    entries = work(journal, file)
+    tell(f"{file}: {entries:,} {'entry' if entries == 1 else 'entries'}")
 
 
 def named_files(chosen: argparse.Namespace) -> dict[str, Path | None]:

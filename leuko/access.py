@@ -17,6 +17,7 @@ ROLES = {  # the pages of each role, the first of which opens first
     "admin": ("data", "access", "protocols"),
 }
 WHOLE = ("access",)  # pages that cannot be narrowed to sites: only for those who see all
+DECIDES = "clinician"  # the role that records decisions in the journal; whoever has the pages reads them there
 NAMED = {"clinician": True, "quality": False, "admin": False}  # whether a role sees names unless its grant says so
 NAMES_OF_A_READER = ("email", "preferred_username", "sub")
 USUAL_HOURS, MOST_HOURS = 8, 168
@@ -63,6 +64,11 @@ class Reader:
         """The pages that he may open, the one that opens first in front."""
         listed = dict.fromkeys(page for role in self.roles for page in ROLES[role])
         return tuple(page for page in listed if self.sight(page))
+
+    @property
+    def may_decide(self) -> bool:
+        """Whether he may record what was decided; of whom, his sight of the patient's page says."""
+        return DECIDES in self.roles
 
     def sight(self, page: str) -> Sight | None:
         """What he may see on a page; None: he may not open it."""

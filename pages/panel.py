@@ -15,6 +15,7 @@ from leuko.access import Sight
 from leuko.store import MOST_ROWS, About, Aside, Filters
 from pages.common import address, clicks, shared
 from pages.common.alerts import draw_alerts_of_panel
+from pages.common.decided import draw_since_last_look, draw_waiting, marks
 from pages.common.guide import draw_guide
 from pages.common.handover import draw_handover
 from pages.common.last_filters import draw_last_filters
@@ -116,12 +117,12 @@ def shown_sentence(counts: dict, page: int) -> str:
     return f"Showing {first:,}–{last:,} of {courses} in {patients}{of_all}, most urgent first"
 
 
-def as_table(worklist: pd.DataFrame, as_of: date, new: pd.Series) -> pd.DataFrame:
+def as_table(worklist: pd.DataFrame, as_of: date, remarks: pd.Series) -> pd.DataFrame:
     """The worklist as on the screen; nothing else is in it, since a hidden column can be shown again."""
     waited = pd.Timestamp(as_of) - pd.to_datetime(worklist["since"])
     return pd.DataFrame(
         {
-            "Status": worklist["icon"] + " " + worklist["word"] + new.map({True: f" · {MARK}", False: ""}),
+            "Status": worklist["icon"] + " " + worklist["word"] + remarks,
             "Patient": shared.who(worklist),
             "What to do": [shared.cut_short(words, TO_DO_LENGTH) for words in worklist["to_do"]],
             "Since": worklist["since"].map(shared.day),
@@ -275,10 +276,16 @@ def is_new(worklist: pd.DataFrame, changed: pd.DataFrame) -> pd.Series:
     return pd.Series(listed.isin(new))
 
 
+def remarks(worklist: pd.DataFrame, as_of: date, changed: pd.DataFrame) -> pd.Series:
+    """Beside a status: that it is new, and what was decided on it."""
+    new = is_new(worklist, changed).map({True: f" · {MARK}", False: ""})
+    return new + pd.Series([f" · {word}" if word else "" for word in marks(worklist, as_of)], dtype="string")
+
+
 def draw_worklist(worklist: pd.DataFrame, as_of: date, changed: pd.DataFrame) -> None:
     """The rows; a click anywhere in one opens its patient."""
     event = clicks.place("worklist").dataframe(
-        styled(as_table(worklist, as_of, is_new(worklist, changed)), worklist),
+        styled(as_table(worklist, as_of, remarks(worklist, as_of, changed)), worklist),
         key="worklist",
         column_config=columns(),
         hide_index=True,
@@ -326,6 +333,7 @@ def main() -> None:
         st.subheader(first_sentence(counts["needs"]) if anybody else nobody_words(filters), anchor=False)
         draw_first_in_line(alerts, read_worklist(*source, as_of, filters, 1))
         draw_alerts_of_panel(alerts, as_of)
+        draw_waiting(source, as_of)
         narrowed = in_words(replace(filters, status=None), offered)
         if narrowed:
             st.caption(f"Only {narrowed}")
@@ -334,6 +342,7 @@ def main() -> None:
         shared.draw_reported_later(*source, as_of)
         draw_statuses(counts["statuses"])
         changed = draw_news(store, source[1], as_of, filters)
+        draw_since_last_look(store, source, as_of, filters)
     if unknown:
         st.caption(f"Not known here and ignored: {shared.plain(', '.join(unknown))}")
     if counts["courses"]:

@@ -17,6 +17,7 @@ from leuko.store import MOST_ROWS, About, Filters, Patient
 from pages.common import shared
 from pages.common.alerts import draw_alerts_of_patient
 from pages.common.courses import draw_courses
+from pages.common.decided import of_patient
 from pages.common.growth_factors import draw_growth_factors
 from pages.common.listed import draw_way
 from pages.common.markup import safe
@@ -266,7 +267,7 @@ def main() -> None:
         set_aside = read_set_aside(*source, patient_id)
         st.html(who(patient.about, as_of))
         draw_alerts_of_patient(patient.alerts)
-        draw_courses(patient)
+        draw_courses(patient, of_patient(patient, as_of, is_usual_day=as_of == store.about.as_of))
         draw_set_aside_line(set_aside, is_another_day=as_of != store.about.as_of)
         mark = marked(store.about)
         draw_mark(mark)

@@ -1,5 +1,7 @@
 """What the protocol says to do now, course by course: one sentence to read first, and what it rests on."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from leuko.courses import CERTAINTY, first_known, headline, standing
@@ -25,9 +27,10 @@ def draw_course(course: dict, known: str, *, big: bool) -> None:
     )
 
 
-def draw_courses(patient: Patient) -> None:
-    """The most urgent course large, the others below it."""
+def draw_courses(patient: Patient, draw_decided: Callable[[dict], None] = lambda course: None) -> None:
+    """The most urgent course large, the others below it; under each, what was decided on it."""
     if patient.worklist.empty:
         st.info("On this day nothing was known of this patient that a protocol could be applied to.")
     for place, course in enumerate(patient.worklist.to_dict("records")):
         draw_course(course, first_known(course, patient.known_first), big=place == 0)
+        draw_decided(course)

@@ -17,6 +17,7 @@ from leuko.figures.findings import percent
 from leuko.measures import MEASURES, Measure
 from leuko.settings import Setting, with_values
 from pages.common import address, clicks, shared
+from pages.common.decided import recorded
 from pages.common.markup import safe
 from pages.common.picture import draw_format, draw_picture
 
@@ -212,6 +213,7 @@ def to_page(page: int = 1) -> None:
 
 def event_table(events: pd.DataFrame, measure: Measure, ending: str | None) -> Styler:
     """The events as on the screen; nothing else is in it, since a hidden column can be shown again."""
+    said = recorded(events)
     table = pd.DataFrame(
         {
             "Patient": shared.who(events),
@@ -220,13 +222,15 @@ def event_table(events: pd.DataFrame, measure: Measure, ending: str | None) -> S
             "Happened": events["happened_on"],
             took(measure): events["days"],
             "Reason": events["reason"],
+            "Recorded": said,
             "Drug": events["drug"],
             "Episode": events["episode"],
             "Site, clinician": shared.both(events["site"], events["clinician"]),
         }
     )
     colours = [f"color: {shared.tone_colour(TONES[one], shared.theme())}; font-weight: 600" for one in events["ending"]]
-    written = table.drop(columns="Ending") if ending else table
+    left_out = ["Ending"] * bool(ending) + ["Recorded"] * (not any(said))
+    written = table.drop(columns=left_out)
     style = written.style.format(shared.day, subset=["Due", "Happened"])
     style.format(shared.number, subset=[took(measure), "Episode"])
     return style if ending else style.apply(lambda _: colours, subset=["Ending"])
@@ -247,6 +251,7 @@ def event_columns(measure: Measure) -> dict:
         "Happened": text(width=130, alignment="right"),
         took(measure): figure(width=75, help=after),
         "Reason": text(width=340),
+        "Recorded": text(width=340, help="In the journal; the ending stays what it is"),
         "Drug": text(width=120),
         "Episode": figure(width=75),
         "Site, clinician": text(width=190),

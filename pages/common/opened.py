@@ -1,12 +1,15 @@
 """The only way for a page to what its reader may see: asked, allowed and written into the access log in one step."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import streamlit as st
 
-from leuko.access import Reader, Sight
+from leuko.access import DECIDES, Reader, Sight
 from leuko.access_log import LogError, Opened, write
-from pages.common import address, sign_in
+from leuko.journal import Entry, Journal, place_of
+from leuko.journal_databases import JournalError
+from pages.common import address, shared, sign_in
 
 LAST = "last_opened"  # in the session: the line that it wrote last
 PAGE = "page_opened"  # in the session: the page and the patient
@@ -34,6 +37,30 @@ def opened(page: str, patient: str = "") -> Sight:
     return sight
 
 
+def may_decide() -> bool:
+    """Whether whoever looks may record decisions."""
+    who = sign_in.reader()
+    return who is not None and who.may_decide
+
+
+def decided(entry: Entry) -> None:
+    """Record an entry of the journal in this reader's name: only where he may, of a patient whom he may see.
+
+    It is first written into the access log. Raises JournalError, or LogError, where it is not kept.
+    """
+    who = sign_in.reader()
+    sight = who.sight("patient") if who and who.may_decide else None
+    if sight is None or entry.patient_id not in shared.open_store().view(sight).known([entry.patient_id]):
+        raise JournalError("not recorded: this is not open to you, or you are no longer signed in")
+    note(who, "journal", entry.patient_id, f"{entry.kind} {entry.drug}".strip())
+    journal().record(replace(entry, who=who.who, role=DECIDES))
+
+
+def journal() -> Journal:
+    """The journal of this database. What is asked of it names patients that a sight has shown."""
+    return Journal(place_of(shared.named_database()))
+
+
 def note_address() -> None:
     """At the end of a run: write down what the page has since put into its address; where that fails, begin again."""
     who = sign_in.reader()
@@ -45,9 +72,9 @@ def note_address() -> None:
         st.rerun()
 
 
-def note(who: Reader, page: str, patient: str) -> None:
-    """A line of the log, unless it is the one that this session wrote last."""
-    line = who.who, ", ".join(who.roles), page, patient, what()
+def note(who: Reader, page: str, patient: str, said: str | None = None) -> None:
+    """A line of the log, unless it is the one that this session wrote last; `said`: in place of the address."""
+    line = who.who, ", ".join(who.roles), page, patient, what() if said is None else said
     if st.session_state.get(LAST) != line:
         name, roles, *rest = line
         at = st.context.ip_address or "127.0.0.1"  # Streamlit gives none for this machine

@@ -1,0 +1,215 @@
+"""What was decided on a recommendation, as the journal has it: a line beside it, and a form to record more."""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from uuid import uuid4
+
+import pandas as pd
+import streamlit as st
+
+from leuko.access_log import LogError
+from leuko.journal import (
+    MOST_CHARACTERS,
+    Entry,
+    Visit,
+    course_of,
+    episode_of,
+    in_words,
+    kinds,
+    reasons,
+    seen,
+    waits,
+)  # fmt: skip
+from leuko.journal_databases import JournalError
+from leuko.store import Filters, Patient, Store
+from pages.common import shared, sign_in
+from pages.common.news import read_changes
+from pages.common.opened import decided, journal, may_decide
+
+UNREAD = "What was decided cannot be read, so nothing of it is shown here: {}."
+MARKS = {
+    "acknowledged": "acknowledged", "done": "done", "not_followed": "not followed", "snoozed": "snoozed",
+    "handover": "handed over",
+}  # fmt: skip
+AGAIN = "open again"
+LOOKED = "last_look"  # in the session: the file, and what this reader last looked at before
+
+
+# Beside a recommendation
+
+
+def of_patient(patient: Patient, as_of: date, *, is_usual_day: bool) -> Callable[[dict], None]:
+    """What draws the line and the form under each course; on another day than that of the file, nothing."""
+    if not is_usual_day:
+        return lambda course: None
+    try:
+        entries = journal().as_corrected([patient.about["patient_id"]])
+        readers = journal().readers() if may_decide() else []
+    except JournalError as failed:
+        st.warning(UNREAD.format(shared.plain(failed)))
+        return lambda course: None
+    return partial(draw_decided, patient, as_of, entries, readers)
+
+
+def draw_decided(patient: Patient, as_of: date, entries: list[Entry], readers: list[str], course: dict) -> None:
+    of_course = [one for one in entries if (one.patient_id, one.drug, one.protocol) == course_of(course)]
+    standing = next((one for one in reversed(of_course) if kinds()[one.kind]["stands"] == "yes"), None)
+    st.markdown(f":material/edit_note: {shared.plain(standing_words(standing, seen(course), as_of))}")
+    place = "_".join(course_of(course))
+    if of_course:
+        with st.expander(f"Journal: {shared.counted(len(of_course), 'entry', 'entries')}", key=f"journal_{place}"):
+            for one in reversed(of_course):
+                st.markdown(f"{one.place}. {shared.plain(in_words(one))} On: {shared.plain(one.recommendation)}")
+    if may_decide():
+        with st.expander("Record what was decided", key=f"decide_{place}"):
+            draw_form(patient, as_of, of_course, readers, course)
+
+
+def standing_words(entry: Entry | None, recommendation: str, as_of: date) -> str:
+    """What stands in one line, and whether the recommendation is open."""
+    if entry is None:
+        return "Open: nothing is recorded on this recommendation."
+    if entry.recommendation != recommendation:
+        return f"Open again: the recommendation is another than it was. Then: {in_words(entry)}"
+    if entry.kind == "handover":
+        return f"Waits on {entry.addressee}. {in_words(entry)}"
+    return ("Open again: the day has come. " if waits(entry, recommendation, as_of) else "") + in_words(entry)
+
+
+def draw_form(patient: Patient, as_of: date, entries: list[Entry], readers: list[str], course: dict) -> None:
+    """One entry. The form and its token are new after each, so that one click is never two entries."""
+    name = "token_" + "_".join(course_of(course))
+    token = st.session_state.setdefault(name, uuid4().hex)
+    who = sign_in.reader()
+    own = [one for one in entries if who and one.who == who.who and one.recommendation == seen(course)]
+    with st.form(f"form_{token}", border=False):
+        words = {kind: row["form"] for kind, row in kinds().items()}
+        kind = st.selectbox("Decision", list(words), format_func=words.get, index=None, placeholder="Choose")
+        reason = st.selectbox(
+            "Reason, where not followed", list(reasons()), format_func=reasons().get, index=None, placeholder="None"
+        )
+        until_on = st.date_input(
+            "Until, where snoozed", None, min_value=as_of + timedelta(days=1), format="YYYY-MM-DD",
+            help="Open again from this day of the data on.",
+        )  # fmt: skip
+        addressee = st.selectbox(
+            "To whom, where handed over", readers, index=None, placeholder="As they sign in", accept_new_options=True
+        )
+        comment = st.text_area("Words", max_chars=MOST_CHARACTERS, height=80)
+        corrects = None
+        if own:
+            label = {one.place: in_words(one) for one in own}
+            corrects = st.selectbox("Corrects", list(label), format_func=label.get, index=None, placeholder="None")
+        if not st.form_submit_button("Record"):
+            return
+    if kind is None:
+        st.error("Not recorded: choose a decision.")
+        return
+    patient_id, drug, protocol = course_of(course)
+    entry = Entry(
+        number=0, token=token, at=datetime.now(UTC), who="", role="", patient_id=patient_id,
+        site="" if shared.is_missing(patient.about["site"]) else patient.about["site"], drug=drug, protocol=protocol,
+        recommendation=seen(course), episode=episode_of(course, patient.episodes), kind=kind, reason=reason or "",
+        until_on=until_on, addressee=addressee or "", words=comment or "", replaces=corrects,
+    )  # fmt: skip
+    try:
+        decided(entry)
+    except (JournalError, LogError) as failed:
+        st.error(f"Nothing was recorded: {shared.plain(failed)}.")
+        return
+    del st.session_state[name]
+    st.rerun()
+
+
+# On the panel
+
+
+def marks(worklist: pd.DataFrame, as_of: date) -> list[str]:
+    """For each row of the worklist what stands, in a word; empty where nothing was recorded."""
+    try:
+        standing = journal().standing(worklist["patient_id"].unique().tolist())
+    except JournalError as failed:
+        st.caption(UNREAD.format(shared.plain(failed)))
+        return [""] * len(worklist)
+    return [mark(standing.get(course_of(row)), seen(row), as_of) for row in worklist.to_dict("records")]
+
+
+def mark(entry: Entry | None, recommendation: str, as_of: date) -> str:
+    if entry is None:
+        return ""
+    if entry.kind == "handover" and entry.recommendation == recommendation:
+        return MARKS["handover"]
+    return AGAIN if waits(entry, recommendation, as_of) else MARKS[entry.kind]
+
+
+def draw_waiting(source: tuple, as_of: date) -> None:
+    """Who was handed over to this reader and still waits on him, with the way there."""
+    who = sign_in.reader()
+    if who is None:
+        return
+    try:
+        patients = journal().handed_to(who.who)
+        standing = journal().standing(patients)
+    except JournalError:
+        return  # `marks` says so
+    path, sight = source
+    rows = shared.store_at(path).view(sight, as_of).courses(Filters(), patients).to_dict("records") if patients else []
+    for row in rows:
+        entry = standing.get(course_of(row))
+        if entry and is_to(entry, who.who) and entry.recommendation == seen(row):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                named = shared.plain(", ".join(text for text in (row["name"], row["patient_id"]) if text))
+                st.markdown(f"**Waits on you:** {named}. {shared.plain(in_words(entry))}", width="content")
+                key = "_".join(course_of(row))
+                if st.button("Open", key=f"waiting_{key}"):
+                    shared.open_patient(row["patient_id"])
+
+
+def is_to(entry: Entry, who: str) -> bool:
+    return entry.kind == "handover" and entry.addressee.lower() == who.lower()
+
+
+def draw_since_last_look(store: Store, source: tuple, as_of: date, filters: Filters) -> None:
+    """How many patients have another status or dose than in the load that this reader last looked at."""
+    about, who = store.about, sign_in.reader()
+    if as_of != about.as_of or who is None:
+        return
+    if st.session_state.get(LOOKED, ("",))[0] != store.path:
+        try:
+            before = journal().visit(who.who, Visit(about.number, about.as_of, datetime.now(UTC)))
+        except JournalError as failed:
+            st.caption(UNREAD.format(shared.plain(failed)))
+            return
+        st.session_state[LOOKED] = store.path, before
+    before = st.session_state[LOOKED][1]
+    if before is None:
+        return
+    looked = f"You last looked at load {before.load_number}, on {shared.day(before.at.date())}"
+    if before.load_number != about.number - 1 and before.as_of >= as_of:
+        st.caption(f"{looked}: what changed in the loads of the same day since then cannot be told apart.")
+        return
+    since = None if before.load_number == about.number - 1 else before.as_of
+    patients = read_changes(*source, as_of, filters, since)["patient_id"].nunique()
+    have = "has" if patients == 1 else "have"
+    st.caption(f"{looked}: since then {shared.counted(patients, 'patient')} {have} another status or dose.")
+
+
+# On the adherence page
+
+
+def recorded(events: pd.DataFrame) -> list[str]:
+    """Why a recommendation was not followed, for each event of its episode that was not met; empty elsewhere."""
+    try:
+        entries = journal().as_corrected(events["patient_id"].unique().tolist())
+    except JournalError as failed:
+        st.caption(UNREAD.format(shared.plain(failed)))
+        return [""] * len(events)
+    told = {(one.patient_id, one.drug, one.episode): in_words(one) for one in entries if one.kind == "not_followed"}
+    return [told.get(place, "") if ending == "not_met" else "" for place, ending in places(events)]
+
+
+def places(events: pd.DataFrame) -> Iterable[tuple[tuple, str]]:
+    for row in events.to_dict("records"):
+        episode = None if shared.is_missing(row["episode"]) else int(row["episode"])
+        yield (row["patient_id"], row["drug"], episode if episode is not None else -1), row["ending"]

@@ -1,0 +1,281 @@
+"""What was decided, on the pages: beside the recommendation, on the panel and beside what was not met."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+import streamlit as st
+
+from leuko import access_log
+from leuko.access import LOCAL
+from leuko.journal import Entry, Journal, key
+from leuko.journal_databases import JournalError
+from leuko.publish import load_csv
+from leuko.store import Store
+from pages.common import opened
+from tests.readers import WHO, nobody_reads, reads_as
+from tests.serving import app_at
+from tests.test_patient_page import EVENTS, EXPOSURES, LABS, PATIENTS
+
+HOLD = key("hold", 0, date(2026, 3, 2))
+COURSE = {"patient_id": "P1", "site": "East", "drug": "dasatinib", "protocol": "dasatinib-guideline"}
+
+
+@pytest.fixture
+def database(tmp_path, monkeypatch):
+    files = {"labs": LABS, "exposures": EXPOSURES, "patients": PATIENTS, "events": EVENTS}
+    for name, text in files.items():
+        (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
+    db = tmp_path / "small.duckdb"
+    load_csv(db, **{name: tmp_path / f"{name}.csv" for name in files}, as_of=date(2026, 3, 22))
+    monkeypatch.setenv("LEUKO_DB", str(db))
+    st.cache_data.clear()
+    return db
+
+
+@pytest.fixture
+def journal(database):
+    return Journal(database.with_suffix(".journal.duckdb"))
+
+
+def entry(kind="acknowledged", **told):
+    usual = {
+        "number": 0, "token": kind, "at": datetime(2026, 3, 22, 14, 5, tzinfo=UTC), "who": "bo@example.org",
+        "role": "clinician", "recommendation": HOLD, "episode": 2, "kind": kind,
+    }  # fmt: skip
+    return Entry(**usual | COURSE | told)
+
+
+def drawn(page="patient", **address):
+    asked = {"patient": "P1"} if page == "patient" and not address else address
+    app = app_at("dashboard.py" if page == "panel" else f"pages/{page}.py", asked, timeout=60)  # the panel has links
+    app.run()
+    assert not app.exception
+    return app
+
+
+def said(app):
+    """The line that says what stands; escapes for Markdown taken out."""
+    lines = [element.value.replace("\\", "") for element in app.markdown]
+    return next(line for line in lines if line.startswith(":material/edit_note:"))
+
+
+def record(app, kind, **chosen):
+    """Fill the form as a reader does and press Record."""
+    fields = {one.label: one for one in (*app.selectbox, *app.date_input, *app.text_area)}
+    fields["Decision"].select(kind)
+    labels = {"reason": "Reason, where not followed", "to": "To whom, where handed over", "corrects": "Corrects"}
+    for name, value in chosen.items():
+        if name == "words":
+            fields["Words"].input(value)
+        elif name == "until":
+            fields["Until, where snoozed"].set_value(value)
+        else:
+            fields[labels[name]].select(value)
+    next(button for button in app.button if button.label == "Record").click()
+    app.run()
+    assert not app.exception
+    return app
+
+
+def errors(app):
+    return [error.value.replace("\\", "") for error in app.error]
+
+
+# ---- beside the recommendation --------------------------------------------------------------------
+
+
+def test_the_key_of_these_tests_is_the_recommendation_of_the_page(database):
+    store = Store(database)
+    (row,) = store.view().patient("P1").worklist.to_dict("records")
+    store.close()
+    assert (row["status"], row["since"].date(), row["protocol"]) == ("hold", date(2026, 3, 2), COURSE["protocol"])
+
+
+def test_nothing_recorded_is_said_and_what_a_reader_records_stands_there(journal):
+    app = drawn()
+    assert said(app).endswith("Open: nothing is recorded on this recommendation.")
+    record(app, "not_followed", reason="repeat", words="drawn *today*")
+    assert f"Not followed: the count is repeated first. drawn *today*. By {LOCAL.who} on " in said(app)
+    (kept,) = journal.entries()
+    assert (kept.who, kept.role, kept.site, kept.drug, kept.recommendation) == (
+        "this machine", "clinician", "East", "dasatinib", HOLD
+    )  # fmt: skip
+    assert kept.episode == 2
+
+
+def test_a_second_click_is_a_second_entry_only_with_a_second_form(journal):
+    app = record(drawn(), "acknowledged")
+    record(app, "done")
+    assert [one.kind for one in journal.entries()] == ["acknowledged", "done"]
+
+
+def test_an_entry_is_corrected_by_a_new_one(journal):
+    app = record(record(drawn(), "done"), "comment", words="wrong row", corrects=1)
+    assert said(app).endswith("Open: nothing is recorded on this recommendation.")
+    assert [one.replaces for one in journal.entries()] == [None, 1]
+
+
+def test_a_snooze_says_its_day_and_is_open_again_on_it(journal):
+    record(drawn(), "snoozed", until=date(2026, 4, 5))
+    assert "Snoozed until 5 April 2026. By" in said(drawn())
+    journal.record(entry("snoozed", until_on=date(2026, 3, 22)))
+    assert "Open again: the day has come. Snoozed until 22 March 2026" in said(drawn())
+
+
+def test_another_recommendation_opens_again_and_says_what_stood_before(journal):
+    journal.record(entry("done", recommendation=key("resume", 100, date(2026, 2, 6))))
+    assert "Open again: the recommendation is another than it was. Then: Done. By bo@example.org" in said(drawn())
+
+
+def test_what_is_not_whole_is_refused_in_words_and_nothing_is_kept(journal):
+    assert errors(record(drawn(), "not_followed")) == ["Nothing was recorded: not recorded: a reason is needed."]
+    assert errors(record(drawn(), "comment", words="x", reason="repeat"))
+    assert journal.entries() == []
+
+
+def test_a_past_day_shows_no_form_and_no_line(journal):
+    journal.record(entry())
+    app = drawn(patient="P1", as_of="2026-03-10")
+    assert not [element for element in app.markdown if "edit_note" in element.value]
+    assert "Record" not in [button.label for button in app.button]
+
+
+def test_a_journal_that_cannot_be_read_is_said_and_the_recommendation_stands(database):
+    database.with_suffix(".journal.duckdb").write_bytes(b"damaged" * 1000)
+    app = drawn()
+    assert any("cannot be read" in warning.value for warning in app.warning)
+    assert "Hold dasatinib" in "\n".join(element.proto.body for element in app.get("html"))
+    panel = drawn("panel")
+    assert statuses(panel)["P1"].endswith("Hold")
+    assert any("cannot be read" in caption.value for caption in panel.caption)
+
+
+# ---- who may ---------------------------------------------------------------------------------------
+
+
+def test_a_clinician_writes_in_his_name_and_it_stands_in_the_access_log(journal, database, monkeypatch):
+    reads_as(monkeypatch, "clinician", ("East",))
+    record(drawn(), "acknowledged")
+    (kept,) = journal.entries()
+    assert (kept.who, kept.role) == (WHO, "clinician")
+    log = access_log.read(database.with_name(access_log.FILE))
+    lines = set(zip(log["opened"], log["patient"], log["what"], strict=True))
+    assert ("journal", "P1", "acknowledged dasatinib") in lines
+
+
+def test_quality_reads_and_cannot_write(journal, monkeypatch):
+    journal.record(entry())
+    reads_as(monkeypatch, "quality")
+    app = drawn()
+    assert "Acknowledged. By bo@example.org" in said(app)
+    assert "Record" not in [button.label for button in app.button]
+
+
+OTHERS = {
+    "quality": ("quality", None), "admin": ("admin", None), "of another site": ("clinician", ("West",)), "nobody": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("who", OTHERS)
+def test_who_may_not_write_is_refused_even_where_the_form_was_open(journal, monkeypatch, who):
+    if OTHERS[who]:
+        reads_as(monkeypatch, *OTHERS[who])
+    else:
+        nobody_reads(monkeypatch)
+    with pytest.raises(JournalError, match="not open to you"):
+        opened.decided(entry())
+    assert journal.entries() == []
+
+
+def test_nothing_is_recorded_that_the_access_log_does_not_have(journal, database, monkeypatch):
+    app = drawn()
+
+    def full(*_):
+        raise access_log.LogError("the access log cannot be written: the disk is full")
+
+    usual = opened.write
+    monkeypatch.setattr(opened, "write", lambda file, line: full() if line.opened == "journal" else usual(file, line))
+    assert any("Nothing was recorded" in error for error in errors(record(app, "done")))
+    assert journal.entries() == []
+
+
+# ---- the panel -------------------------------------------------------------------------------------
+
+
+def statuses(app):
+    table = next(table.value for table in app.dataframe if "Status" in table.value)
+    return {patient.split(", ")[-1]: status for patient, status in zip(table["Patient"], table["Status"], strict=True)}
+
+
+@pytest.mark.parametrize(
+    ("told", "word"),
+    [
+        ({"kind": "acknowledged"}, "acknowledged"),
+        ({"kind": "not_followed", "reason": "repeat"}, "not followed"),
+        ({"kind": "snoozed", "until_on": date(2026, 3, 23)}, "snoozed"),
+        ({"kind": "snoozed", "until_on": date(2026, 3, 22)}, "open again"),
+        ({"kind": "done", "recommendation": "resume, 100, since 2026-02-06"}, "open again"),
+        ({"kind": "handover", "addressee": WHO}, "handed over"),
+    ],
+)
+def test_the_panel_says_beside_a_status_what_was_decided(journal, told, word):
+    journal.record(entry(**told))
+    found = statuses(drawn("panel"))
+    assert found["P1"].endswith(f" · {word}")
+    assert not [patient for patient, status in found.items() if patient != "P1" and " · " in status]
+
+
+def waiting(app):
+    return [element.value.replace("\\", "") for element in app.markdown if element.value.startswith("**Waits on you")]
+
+
+def test_what_was_handed_over_waits_on_whoever_got_it_and_on_nobody_else(journal, monkeypatch):
+    journal.record(entry("handover", addressee=WHO.upper(), words="call the ward"))
+    reads_as(monkeypatch, "clinician")
+    (line,) = waiting(drawn("panel"))
+    assert "P1" in line and "call the ward" in line
+    reads_as(monkeypatch, "clinician", ("West",))
+    assert waiting(drawn("panel")) == []
+    reads_as(monkeypatch, "clinician")
+    journal.record(entry("done"))
+    assert waiting(drawn("panel")) == []
+    monkeypatch.undo()
+
+
+def looked(app):
+    return [caption.value for caption in app.caption if caption.value.startswith("You last looked")]
+
+
+def test_a_reader_is_told_what_changed_since_he_last_looked(database, tmp_path):
+    files = {name: tmp_path / f"{name}.csv" for name in ("labs", "exposures", "patients", "events")}
+    assert looked(drawn("panel")) == []
+    assert looked(drawn("panel")) == []
+    (tmp_path / "labs.csv").write_text(f"{LABS}P1,anc,2.5,10*9/L,,2026-03-23T08:00,,final\n", encoding="utf-8")
+    load_csv(database, **files, as_of=date(2026, 3, 23))
+    for _ in range(2):
+        (line,) = looked(drawn("panel"))
+        assert line.startswith("You last looked at load 1, on ")
+        assert line.endswith(": since then 1 patient has another status or dose.")
+    load_csv(database, **files, as_of=date(2026, 3, 23))
+    (line,) = looked(drawn("panel"))
+    assert line.startswith("You last looked at load 2") and ": since then 0 patients have" in line
+
+
+# ---- adherence -------------------------------------------------------------------------------------
+
+
+def test_the_recorded_reason_stands_beside_what_was_not_met_and_the_ending_stays(journal):
+    address = {"measure": "hold_given", "ending": "not_met"}
+    before = drawn("adherence", **address)
+    events = next(table.value for table in before.dataframe if "Reason" in table.value)
+    assert "Recorded" not in events
+    mine = events[events["Patient"].str.contains("P1")]
+    assert mine["Episode"].tolist() == [1, 2]
+    journal.record(entry("not_followed", reason="benefit"))
+    after = drawn("adherence", **address)
+    told = next(table.value for table in after.dataframe if "Reason" in table.value)
+    assert len(told) == len(events)
+    beside = told[told["Recorded"].ne("")]
+    assert beside["Episode"].tolist() == [2]
+    assert "the benefit of the drug weighs more" in beside["Recorded"].iloc[0]
+    assert [one.value for one in after.subheader] == [one.value for one in before.subheader]
