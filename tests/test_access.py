@@ -157,7 +157,7 @@ def test_without_a_grant_there_is_no_page():
     ((CLINICIAN, Grant("b", "clinician", ("South",), True)), "panel", Sight(("North", "South"), True)),
     ((CLINICIAN, Grant("b", "clinician", ("South", "North"), False)), "panel", Sight(("North", "South"), False)),
 ])  # fmt: skip
-def test_the_first_role_that_has_a_page_says_what_may_be_seen_there_and_two_roles_open_no_more_than_each_alone(grants, page, sight):
+def test_the_first_role_that_has_a_page_decides_so_that_two_roles_open_no_more_than_each(grants, page, sight):
     assert reader(*grants).sight(page) == sight
 
 
