@@ -100,19 +100,20 @@ class Access:
     log: Path | None = None
 
     def reader(self, claims: Mapping) -> Reader:
-        """Who signed in with these claims, and his grants; an address that was not verified grants nothing."""
-        values = set() if is_unverified(self.claim, claims) else set(values_of(self.claim, claims))
+        """Who signed in with these claims, and his grants; an address that nobody verified grants nothing."""
+        values = set(values_of(self.claim, claims)) if may_be_believed(self.claim, claims) else set()
         return Reader(name_of(claims), tuple(grant for grant in self.grants if grant.value in values))
 
 
 def name_of(claims: Mapping) -> str:
-    """What a reader is called: his e-mail address, else his user name, else the number the provider gave him."""
-    told = (claims.get(name) for name in NAMES_OF_A_READER)
+    """What a reader is called: his verified e-mail address, else his user name, else the number the provider gave."""
+    told = (claims.get(name) for name in NAMES_OF_A_READER if may_be_believed(name, claims))
     return next((name for name in told if isinstance(name, str) and name), "nameless")
 
 
-def is_unverified(claim: str, claims: Mapping) -> bool:
-    return claim == "email" and claims.get("email_verified") in (False, "false")
+def may_be_believed(claim: str, claims: Mapping) -> bool:
+    """False for an e-mail address that the provider does not say it verified: whoever likes may have typed it."""
+    return claim != "email" or claims.get("email_verified") in (True, "true")
 
 
 def values_of(claim: str, claims: Mapping) -> Iterable[str]:

@@ -98,7 +98,7 @@ class About:
 
 @dataclass(frozen=True)
 class Aside:
-    """What a load did not use, of the whole file.
+    """What a load did not use, of the whole file; of exposures without a protocol, those of the sites that may be seen.
 
     `accounts` has the numbers, `reasons` (file, kind, reason, rows) one reason a row of which anything was set aside,
     `unmatched` (reason, rows) the exposures that were loaded and that no protocol fits.
@@ -353,15 +353,17 @@ class View:
         )
 
     def aside(self) -> Aside:
-        """What the load did not use, of the whole file: rows set aside and why, and exposures that no protocol fits."""
+        """What the load did not use: rows set aside and why, of the whole file, and exposures that no protocol fits.
+
+        The latter are of the sites that may be seen: their reasons name the drug as it was written.
+        """
+        with self.cursor() as cursor:
+            unmatched = cursor.execute(
+                "SELECT reason, count(*) AS rows FROM unmatched GROUP BY reason ORDER BY rows DESC, reason"
+            ).df()
         with self.store.cursor() as cursor:
-            return Aside(
-                accounts=accounts.read(cursor),
-                reasons=cursor.execute(QUERIES["set_aside"]).df(),
-                unmatched=cursor.execute(
-                    "SELECT reason, count(*) AS rows FROM unmatched GROUP BY reason ORDER BY rows DESC, reason"
-                ).df(),
-            )
+            counted = replace(accounts.read(cursor), unmatched=int(unmatched["rows"].sum()))
+            return Aside(counted, cursor.execute(QUERIES["set_aside"]).df(), unmatched)
 
     def rejected_rows(self, patient: str | None = None, limit: int = MOST_ROWS) -> pandas.DataFrame:
         """The rows that were set aside, of all or of one patient, as they came: at most 1,000 of them."""

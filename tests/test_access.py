@@ -102,7 +102,9 @@ def test_without_a_table_and_with_one_that_is_no_text_nobody_gets_in(tmp_path):
     ("groups", {}, False),
     ("realm_access.roles", {"realm_access": {"roles": ["ward"]}}, True),
     ("https://example.org/groups", {"https://example.org/groups": ["ward"]}, True),
-    ("email", {"email": "ward"}, True),
+    ("email", {"email": "ward"}, False),
+    ("email", {"email": "ward", "email_verified": None}, False),
+    ("email", {"email": "ward", "email_verified": "true"}, True),
     ("email", {"email": "ward", "email_verified": True}, True),
     ("email", {"email": "ward", "email_verified": False}, False),
 ])  # fmt: skip
@@ -112,7 +114,9 @@ def test_a_grant_is_found_by_the_claim_that_the_table_names(claim, claims, is_gr
 
 
 @pytest.mark.parametrize(("claims", "who"), [
-    ({"sub": "7", "preferred_username": "ida", "email": "ida@example.org"}, "ida@example.org"),
+    ({"sub": "7", "preferred_username": "ida", "email": "ida@example.org", "email_verified": True}, "ida@example.org"),
+    ({"sub": "7", "preferred_username": "eve", "email": "ida@example.org"}, "eve"),
+    ({"sub": "7", "email": "ida@example.org", "email_verified": False}, "7"),
     ({"sub": "7", "preferred_username": "ida"}, "ida"), ({"sub": "7"}, "7"), ({"sub": 7}, "nameless"),
 ])  # fmt: skip
 def test_a_reader_is_called_by_his_address_else_by_what_there_is(claims, who):

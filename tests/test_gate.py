@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from playwright.sync_api import expect
@@ -118,7 +119,8 @@ def asked(path="/", kind="http", server="127.0.0.1", client="127.0.0.1", host="1
     async def send(message):
         sent.append(message)
 
-    asyncio.run(gate.Gate(app)(scope, receive, send))
+    with ThreadPoolExecutor(1) as apart:  # a browser of another test may have a loop running in this thread
+        apart.submit(asyncio.run, gate.Gate(app)(scope, receive, send)).result()
     return sent
 
 

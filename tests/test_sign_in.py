@@ -39,9 +39,9 @@ client_secret = "another"
 server_metadata_url = "{provider}/.well-known/openid-configuration"
 """
 USERS = (
-    {"sub": "ida", "email": "ida@example.org", "groups": ["ward-north"]},
-    {"sub": "kim", "email": "kim@example.org", "groups": ["keepers"]},
-    {"sub": "bo", "email": "bo@example.org", "groups": ["somebody-else"]},
+    {"sub": "ida", "email": "ida@example.org", "email_verified": True, "groups": ["ward-north"]},
+    {"sub": "kim", "email": "kim@example.org", "email_verified": True, "groups": ["keepers"]},
+    {"sub": "bo", "email": "bo@example.org", "email_verified": True, "groups": ["somebody-else"]},
 )
 PAGES = ("panel", "patient?patient=N1", "adherence", "cohort", "protocols", "changes_if", "data", "access", "wall")
 NAMED = re.compile("Ida Kern|Ole Bang|N1|S1")

@@ -159,7 +159,8 @@ def draw_waiting(source: tuple, as_of: date) -> None:
         entry = standing.get(course_of(row))
         if entry and is_to(entry, who.who) and entry.recommendation == seen(row):
             with st.container(horizontal=True, vertical_alignment="center"):
-                named = shared.plain(", ".join(text for text in (row["name"], row["patient_id"]) if text))
+                who_it_is = (row["name"], row["patient_id"])
+                named = shared.plain(", ".join(text for text in who_it_is if not shared.is_missing(text)))
                 st.markdown(f"**Waits on you:** {named}. {shared.plain(in_words(entry))}", width="content")
                 key = "_".join(course_of(row))
                 if st.button("Open", key=f"waiting_{key}"):

@@ -73,13 +73,17 @@ def note_address() -> None:
 
 
 def note(who: Reader, page: str, patient: str, said: str | None = None) -> None:
-    """A line of the log, unless it is the one that this session wrote last; `said`: in place of the address."""
+    """A line of the log, unless this session wrote the same last, of the same file and the same search.
+
+    `said`: in place of the address.
+    """
     line = who.who, ", ".join(who.roles), page, patient, what() if said is None else said
-    if st.session_state.get(LAST) != line:
+    seen = line, shared.database_path(), searched()
+    if st.session_state.get(LAST) != seen:
         name, roles, *rest = line
         at = st.context.ip_address or "127.0.0.1"  # Streamlit gives none for this machine
         write(sign_in.log_file(), Opened(datetime.now(UTC), name, roles, at, *rest))
-        st.session_state[LAST] = line
+        st.session_state[LAST] = seen
 
 
 def what() -> str:
@@ -90,6 +94,11 @@ def what() -> str:
         for name in sorted(asked)
         if name not in UNWRITTEN and not name.startswith(IMAGINED)
     ]
-    if asked.get("search") or any(st.session_state.get(name) for name in SEARCHES):
+    if any(searched()):
         told.append("a search")
     return "; ".join(told)
+
+
+def searched() -> tuple[str, ...]:
+    """The words of each search, which stay in the session: another search is another line of the log."""
+    return tuple(str(address.whole().get(name) or st.session_state.get(name) or "") for name in SEARCHES)
