@@ -279,3 +279,13 @@ def test_the_recorded_reason_stands_beside_what_was_not_met_and_the_ending_stays
     assert beside["Episode"].tolist() == [2]
     assert "the benefit of the drug weighs more" in beside["Recorded"].iloc[0]
     assert [one.value for one in after.subheader] == [one.value for one in before.subheader]
+
+
+def test_each_search_is_a_line_of_the_access_log_and_its_words_are_in_none(database):
+    app = drawn("panel")
+    for words in ("Quillfeather", "Brandybuck", "Brandybuck"):
+        next(one for one in app.text_input if one.key == "search").set_value(words)
+        app.run()
+    log = access_log.read(database.with_name(access_log.FILE))
+    assert log["what"].str.contains("a search").sum() == 2
+    assert not log.to_csv().count("Quillfeather") and not log.to_csv().count("Brandybuck")

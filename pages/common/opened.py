@@ -101,4 +101,5 @@ def what() -> str:
 
 def searched() -> tuple[str, ...]:
     """The words of each search, which stay in the session: another search is another line of the log."""
-    return tuple(str(address.whole().get(name) or st.session_state.get(name) or "") for name in SEARCHES)
+    asked = address.whole()
+    return tuple((st.session_state.get(name) or "".join(asked.get(name, ""))).strip() for name in SEARCHES)
