@@ -5,10 +5,11 @@ on a page is a `Sight`, by the first of his roles that has that page, so that tw
 alone; everything that reads patients asks for one.
 """
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from leuko.toml_files import read_toml
 
 FILE = "access.toml"
 ROLES = {  # the pages of each role, the first of which opens first
@@ -132,17 +133,10 @@ def read_access(folder: str | Path) -> Access:
 
     Raises AccessError, one line a fault, where it is missing, cannot be read or says anything that is not known.
     """
-    file = Path(folder) / FILE
     try:
-        written = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        written = read_toml(Path(folder) / FILE, lambda reason: AccessError(f"{FILE}: {reason}"))
     except FileNotFoundError as missing:
         raise AccessError(f"{FILE}: there is none beside the database, so nobody may see anything") from missing
-    except OSError as unreadable:
-        raise AccessError(f"{FILE}: cannot be read: {unreadable.strerror}") from unreadable
-    except UnicodeDecodeError as unreadable:
-        raise AccessError(f"{FILE}: is not UTF-8 text") from unreadable
-    except ValueError as invalid:
-        raise AccessError(f"{FILE}: is not valid TOML: {invalid}") from invalid
     faults = [*faults_of(written)]
     if faults:
         raise AccessError("\n".join(f"{FILE}: {fault}" for fault in faults))

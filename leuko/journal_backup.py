@@ -11,11 +11,12 @@ import pandas
 
 from leuko.journal import Entry, Journal
 from leuko.journal_databases import JournalError, first_line
+from leuko.workbook import RUNS
 
 NAMES = tuple(field.name for field in fields(Entry))
 NUMBERS = ("number", "episode", "replaces")
 # Text that a spreadsheet would run gets an apostrophe in front, and so does text that begins with one.
-RUNS = ("=", "+", "-", "@", "\t", "\r", "'")
+GUARDED = (*RUNS, "'")
 
 
 def export(journal: Journal, file: Path) -> int:
@@ -58,7 +59,7 @@ def as_text(value: object) -> str:
 
 
 def guarded(row: list[str]) -> Iterable[str]:
-    return (f"'{text}" if text.startswith(RUNS) else text for text in row)
+    return (f"'{text}" if text.startswith(GUARDED) else text for text in row)
 
 
 def read_csv(file: Path) -> tuple[Iterable[str], list[list[str]]]:

@@ -5,12 +5,12 @@ changes. A changed setting changes which events are met, never what the rule rec
 """
 
 import difflib
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from leuko.facts import read_rows
+from leuko.toml_files import read_toml
 
 FILE = "settings.toml"
 
@@ -60,17 +60,10 @@ def read_settings(folder: str | Path) -> dict[str, Setting]:
     Raises SettingsError, one line a fault, for a name that is not known, a value that is no whole number (true and
     false are none) or lies outside what makes sense, and a file that cannot be read.
     """
-    file = Path(folder) / FILE
     try:
-        written = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        written = read_toml(Path(folder) / FILE, lambda reason: SettingsError(f"{FILE}: the file: {reason}"))
     except FileNotFoundError:
         return default_settings()
-    except OSError as unreadable:
-        raise SettingsError(f"{FILE}: the file: cannot be read: {unreadable.strerror}") from unreadable
-    except UnicodeDecodeError as unreadable:
-        raise SettingsError(f"{FILE}: the file: is not UTF-8 text") from unreadable
-    except ValueError as invalid:
-        raise SettingsError(f"{FILE}: the file: is not valid TOML: {invalid}") from invalid
     return with_values(default_settings(), written, FILE)
 
 

@@ -9,8 +9,10 @@ import hypothesis
 import pytest
 from playwright.sync_api import Browser, Page
 
+from leuko.__main__ import main as leuko
+from leuko.store import Filters, Store
 from tests.browser import chromium
-from tests.serving import Server, dashboard
+from tests.serving import ROOT, Server, dashboard
 
 # A slow machine is no finding about the rule. A failing example is printed so that it can be repeated.
 hypothesis.settings.register_profile("leuko", deadline=None, print_blob=True)
@@ -24,6 +26,23 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("LEUKO_REAL_DATA is not set: the real data sets are not part of the repository")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The database of the demonstration, to be read."""
+    path = tmp_path_factory.mktemp("demonstration") / "leuko.duckdb"
+    assert leuko(["load", "--from", str(ROOT / "data"), "--db", str(path)]) == 0
+    return path
+
+
+@pytest.fixture(scope="session")
+def most_urgent(demonstration: Path) -> str:
+    """The first patient of its list."""
+    store = Store(demonstration)
+    found = store.view().worklist(Filters(), per_page=1)["patient_id"].iloc[0]
+    store.close()
+    return found
 
 
 @pytest.fixture(scope="session")

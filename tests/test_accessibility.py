@@ -6,9 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from leuko.__main__ import main as leuko
 from leuko.store import Filters, Store
-from tests.serving import ROOT
 
 pytestmark = pytest.mark.browser
 
@@ -21,34 +19,20 @@ GRAVE = ("serious", "critical")
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory):
-    path = tmp_path_factory.mktemp("demonstration") / "leuko.duckdb"
-    assert leuko(["load", "--from", str(ROOT / "data"), "--db", str(path)]) == 0
-    return path
-
-
-@pytest.fixture(scope="module")
-def patient(database):
-    store = Store(database)
-    yield store.view().worklist(Filters(), per_page=1)["patient_id"].iloc[0]
-    store.close()
-
-
-@pytest.fixture(scope="module")
-def listed(database):
+def listed(demonstration):
     """The patients in the order of the panel."""
-    store = Store(database)
+    store = Store(demonstration)
     yield store.view().in_order(Filters())
     store.close()
 
 
 @pytest.fixture
-def open_at(server, database, patient, browser_page):
+def open_at(server, demonstration, most_urgent, browser_page):
     """`open_at("patient", theme="dark")` opens a page of the demonstration and waits until it stands still."""
 
     def open_page(name: str, **looks) -> Page:
         page = browser_page(**looks)
-        page.goto(f"{server(database).url}/{ADDRESSES.get(name, name).format(patient)}")
+        page.goto(f"{server(demonstration).url}/{ADDRESSES.get(name, name).format(most_urgent)}")
         page.get_by_role("heading").first.wait_for(timeout=60_000)
         stand_still(page)
         return page

@@ -4,8 +4,6 @@ import itertools
 import os
 import random
 import shutil
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +24,7 @@ from leuko.watch import Watch
 from tests import deliveries, test_fhir, wards
 from tests.commands import Command
 from tests.deliveries import asked, contents
-from tests.serving import ROOT
+from tests.mounting import on_small_disk
 
 DAYS = (date(2024, 3, 1), date(2024, 3, 1), date(2024, 3, 9))
 KILLS = 50  # of each of two databases
@@ -121,23 +119,10 @@ def test_killed_between_any_two_steps_of_publishing_the_old_version_or_the_new_s
 # ---- no space -------------------------------------------------------------------------------------
 
 
-def in_small_disk(*words):
-    """A command in a mount namespace of its own, where it may mount a small disk that nobody else sees."""
-    as_root = () if os.getuid() == 0 else ("--user", "--map-root-user")
-    command = ["unshare", *as_root, "--mount", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=10 * LONGEST)
-
-
 def test_a_full_disk_leaves_the_old_data_and_says_so_and_with_space_the_next_load_works(parts, tmp_path):
     place = tmp_path / "disk"
     place.mkdir()
-    try:
-        mounted = in_small_disk("mount", "-t", "tmpfs", "-o", "size=1m", "leuko", place)
-    except FileNotFoundError:
-        pytest.skip("unshare is not there: no small disk can be mounted")
-    if mounted.returncode:
-        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.strip()}")
-    ended = in_small_disk(sys.executable, "-m", "tests.small_disk", place, *parts.folders[:2])
+    ended = on_small_disk("tests.small_disk", place, *parts.folders[:2])
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 

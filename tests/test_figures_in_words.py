@@ -3,14 +3,12 @@
 import pytest
 from streamlit.testing.v1.element_tree import Block
 
-from leuko.__main__ import main as leuko
-from leuko.store import Filters, Store
 from tests.serving import ROOT, app_at
 
 CHARTS = ("trajectories", "weeks", "without_an_episode", "not_yet_recovered", "grades", "doses", "days")
 VISITS = {  # address: how many figures there are at least
     "panel": [({}, 0)],
-    "patient": [({"patient": "{urgent}"}, 1)],
+    "patient": [({"patient": "{most_urgent}"}, 1)],
     "adherence": [
         ({}, 11),
         ({"measure": "follow_up_count", "show": "month"}, 12),
@@ -25,20 +23,6 @@ VISITS = {  # address: how many figures there are at least
     "access": [({}, 0)],
     "wall": [({}, 0)],
 }
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory):
-    path = tmp_path_factory.mktemp("demonstration") / "leuko.duckdb"
-    assert leuko(["load", "--from", str(ROOT / "data"), "--db", str(path)]) == 0
-    return path
-
-
-@pytest.fixture(scope="module")
-def urgent(database):
-    store = Store(database)
-    yield store.view().worklist(Filters(), per_page=1)["patient_id"].iloc[0]
-    store.close()
 
 
 def elements(block):
@@ -63,9 +47,10 @@ def test_every_page_is_visited():
 @pytest.mark.parametrize(
     ("name", "address", "least"), [(name, *visit) for name, visits in VISITS.items() for visit in visits]
 )
-def test_every_figure_has_its_sentence_and_its_table(database, urgent, monkeypatch, name, address, least):
-    monkeypatch.setenv("LEUKO_DB", str(database))
-    app = app_at("dashboard.py", {key: said.format(urgent=urgent) for key, said in address.items()}, timeout=90)
+def test_every_figure_has_its_sentence_and_its_table(demonstration, most_urgent, monkeypatch, name, address, least):
+    monkeypatch.setenv("LEUKO_DB", str(demonstration))
+    said = {key: word.format(most_urgent=most_urgent) for key, word in address.items()}
+    app = app_at("dashboard.py", said, timeout=90)
     if name != "panel":
         app.switch_page(f"pages/{name}.py")
     for chart in CHARTS:

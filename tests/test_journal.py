@@ -6,7 +6,6 @@ Every case runs on a DuckDB file and on a real PostgreSQL server.
 import os
 import random
 import signal
-import sys
 import tempfile
 import time
 from datetime import UTC, date, datetime, timedelta
@@ -22,7 +21,7 @@ from leuko.journal import Entry, Journal, Visit, in_words, key, waits
 from leuko.journal_databases import JournalError
 from tests import postgres
 from tests.commands import CONTEXT
-from tests.test_faults import in_small_disk
+from tests.mounting import on_small_disk
 
 AT = datetime(2026, 3, 31, 14, 5, tzinfo=UTC)
 DAY = date(2026, 3, 31)
@@ -302,13 +301,7 @@ def test_a_full_disk_is_said_keeps_what_was_acknowledged_and_with_space_the_next
         request.getfixturevalue("server")  # which skips where there is none
     with tempfile.TemporaryDirectory(prefix="leuko-disk-") as place:
         os.chmod(place, 0o755)  # for the user who runs the server
-        try:
-            mounted = in_small_disk("mount", "-t", "tmpfs", "-o", "size=1m", "leuko", place)
-        except FileNotFoundError:
-            pytest.skip("unshare is not there: no small disk can be mounted")
-        if mounted.returncode:
-            pytest.skip(f"no small disk can be mounted here: {mounted.stderr.strip()}")
-        ended = in_small_disk(sys.executable, "-m", "tests.small_journal", place, kind)
+        ended = on_small_disk("tests.small_journal", place, kind)
         assert ended.returncode == 0, ended.stdout + ended.stderr
 
 

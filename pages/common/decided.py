@@ -154,14 +154,15 @@ def draw_waiting(source: tuple, as_of: date) -> None:
     except JournalError:
         return  # `marks` says so
     path, sight = source
-    rows = shared.store_at(path).view(sight, as_of).courses(Filters(), patients).to_dict("records") if patients else []
-    for row in rows:
+    if not patients:
+        return
+    rows = shared.store_at(path).view(sight, as_of).courses(Filters(), patients)
+    for row, named in zip(rows.to_dict("records"), shared.who(rows), strict=True):
         entry = standing.get(course_of(row))
         if entry and is_to(entry, who.who) and entry.recommendation == seen(row):
             with st.container(horizontal=True, vertical_alignment="center"):
-                who_it_is = (row["name"], row["patient_id"])
-                named = shared.plain(", ".join(text for text in who_it_is if not shared.is_missing(text)))
-                st.markdown(f"**Waits on you:** {named}. {shared.plain(in_words(entry))}", width="content")
+                words = f"**Waits on you:** {shared.plain(named)}. {shared.plain(in_words(entry))}"
+                st.markdown(words, width="content")
                 key = "_".join(course_of(row))
                 if st.button("Open", key=f"waiting_{key}"):
                     shared.open_patient(row["patient_id"])
