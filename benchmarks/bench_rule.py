@@ -100,14 +100,16 @@ class Timed:
         return result
 
 
-def make(con: duckdb.DuckDBPyConnection, cohort: float | str, patients: int) -> date | None:
+def make(
+    con: duckdb.DuckDBPyConnection, cohort: float | str, patients: int, results: int = RESULTS_EACH
+) -> date | None:
     """Make the canonical tables, from a share of patients with lows or from a folder; gives the day to ask for."""
     if isinstance(cohort, str):
         for name in ("labs", "exposures", "patients", "events"):
             rows = f"read_parquet('{cohort}/{name}/*.parquet')"
             con.execute(f"CREATE TABLE {name} AS FROM {rows} ORDER BY hash(patient_id)")
         return None
-    con.execute(COHORT.format(patients=patients, results=RESULTS_EACH, share=cohort))
+    con.execute(COHORT.format(patients=patients, results=results, share=cohort))
     con.execute(DOSES.format(patients=patients))
     return AS_OF
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 import pandas
 
-from leuko import accounts, alerts, audit, changes, checks, cohort, measures, rules
+from leuko import accounts, alerts, audit, changes, checks, cohort, listed, measures, rules
 from leuko.access import EVERYTHING, Sight
 from leuko.accounts import Accounts
 from leuko.difference import Difference, compare
@@ -38,12 +38,13 @@ SETTINGS = {
     "max_execution_time": "60000",
 }
 KEPT = (*rules.ANSWERS, "doses", "checks")
-URGENT_FIRST = "urgency, since NULLS LAST, patient_id, drug, protocol"
+# Of a list: most patients have one course, and of the others each counts once.
+PATIENTS = "count(*) FILTER (WHERE alone) + count(DISTINCT patient_id) FILTER (WHERE NOT alone)"
 ALERTS_FIRST = "alerts.urgency, alerts.answered, NOT alerts.grave, alerts.since, alerts.patient_id, alerts.drug"
 REPLAYS = 4
 MOST_ROWS = 1000
 # Which tables and columns a published file has: another number wherever they change.
-LAYOUT = 8
+LAYOUT = 9
 
 
 class StoreError(ValueError):
@@ -76,6 +77,19 @@ class Filters:
         if self.search.strip():
             parts.append(f"“{self.search.strip()}” in the name or id")
         return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """The `place` of a patient among so many `patients` of a list, from 1, and who is `before` and `after` him.
+
+    None: not on the list, or nobody there. After one who is not on the list comes the first.
+    """
+
+    place: int | None
+    patients: int
+    before: str | None
+    after: str | None
 
 
 @dataclass(frozen=True)
@@ -206,6 +220,7 @@ class Store:
     def _evaluate(self, cursor: duckdb.DuckDBPyConnection, as_of: date) -> None:
         """Write what a page reads of a past day as temporary tables of the cursor."""
         alerts.answer(cursor, as_of, self.settings, keep=KEPT, temporary=True)
+        listed.write(cursor, temporary=True)
 
     @contextmanager
     def audited(self, as_of: date) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -285,15 +300,23 @@ class View:
     def statuses(self, filters: Filters) -> pandas.DataFrame:
         """Courses and distinct patients in each status, the most urgent first, whatever status is chosen."""
         return self._read(
-            """SELECT statuses.status, statuses.urgency, statuses.word, statuses.tone, statuses.icon,
-                count(kept.patient_id) AS courses, count(DISTINCT kept.patient_id) AS patients
-            FROM statuses LEFT JOIN kept ON kept.status = statuses.status
-            GROUP BY ALL ORDER BY statuses.urgency""",
-            Filters(**{**vars(filters), "status": None}),
+            f"""SELECT statuses.status, statuses.urgency, statuses.word, statuses.tone, statuses.icon, statuses.need,
+                coalesce(counted.courses, 0) AS courses, coalesce(counted.patients, 0) AS patients
+            FROM statuses
+            LEFT JOIN (SELECT status, count(*) AS courses, {PATIENTS} AS patients FROM kept GROUP BY status) AS counted
+                ON counted.status = statuses.status
+            ORDER BY statuses.urgency""",
+            replace(filters, status=None),
         )
 
+    def needs(self, filters: Filters) -> dict[str, int]:
+        """How many patients have each need of `leuko/statuses.csv`, whatever status is chosen."""
+        query = f"SELECT need, {PATIENTS} AS patients FROM kept WHERE need IS NOT NULL GROUP BY need"
+        counted = self._read(query, replace(filters, status=None))
+        return dict(zip(counted["need"], counted["patients"].tolist(), strict=True))
+
     def patients(self, filters: Filters) -> int:
-        return self._number("SELECT count(DISTINCT patient_id) FROM kept", filters)
+        return self._number(f"SELECT {PATIENTS} FROM kept", filters)
 
     def count(self, filters: Filters) -> int:
         return self._number("SELECT count(*) FROM kept", filters)
@@ -301,22 +324,20 @@ class View:
     def worklist(self, filters: Filters, page: int = 1, per_page: int = 50) -> pandas.DataFrame:
         """One screenful of courses, the most urgent first, with each patient's last ANC values."""
         rows = min(max(per_page, 1), MOST_ROWS)
-        listed = self._read(
-            f"""SELECT * FROM kept ORDER BY {URGENT_FIRST} LIMIT {rows:d}
-            OFFSET {(max(page, 1) - 1) * rows:d}""",
-            filters,
+        shown = self._read(
+            f"FROM kept ORDER BY place LIMIT {rows:d} OFFSET {(max(page, 1) - 1) * rows:d}", filters
         )
-        recent_anc = self._recent_anc(listed["patient_id"].unique().tolist())
-        return listed.merge(recent_anc, on="patient_id", how="left")
+        recent_anc = self._recent_anc(shown["patient_id"].unique().tolist())
+        return shown.merge(recent_anc, on="patient_id", how="left")
 
-    def in_order(self, filters: Filters) -> list[str]:
-        """The patients that the filters leave, each once, in the order of the worklist."""
-        listed = self._read(f"SELECT patient_id FROM kept ORDER BY {URGENT_FIRST}", filters)
-        return listed["patient_id"].drop_duplicates().tolist()
+    def beside(self, filters: Filters, patient_id: str) -> "Beside":
+        """Where a patient stands among those that the filters leave, in the order of the worklist."""
+        found = self._read(f"FROM ({QUERIES['beside']})", filters, patient=patient_id)
+        return Beside(*found.astype(object).where(found.notna(), None).iloc[0])
 
     def courses(self, filters: Filters, patients: Sequence[str]) -> pandas.DataFrame:
         """The courses of these patients that the filters leave, as the worklist has them, whatever status is chosen."""
-        query = f"SELECT * FROM kept WHERE list_contains($patients, patient_id) ORDER BY {URGENT_FIRST}"
+        query = "FROM kept WHERE list_contains($patients, patient_id) ORDER BY place"
         return self._read(query, replace(filters, status=None), patients=list(patients))
 
     def changes(self, filters: Filters, since: date | None = None) -> pandas.DataFrame:
@@ -447,7 +468,8 @@ class View:
             return Patient(
                 about=about,
                 worklist=cursor.execute(
-                    f"FROM ({QUERIES['listed']}) WHERE patient_id = $patient ORDER BY {URGENT_FIRST}",
+                    """FROM listed
+                    WHERE patient_id = $patient AND ($sites IS NULL OR list_contains($sites, site)) ORDER BY place""",
                     {"sites": sites_parameter(self.sites), "patient": patient_id},
                 ).df(),
                 alerts=read(f"FROM alerts WHERE patient_id = $patient ORDER BY {ALERTS_FIRST}"),
@@ -608,9 +630,8 @@ class View:
     def _read(self, query: str, filters: Filters, **asked: object) -> pandas.DataFrame:
         """A query over `kept`: the rows of the worklist that the sites and the filters leave."""
         with self.day(self.as_of) as cursor:
-            cursor.execute(rules.WORDS[1])
             return cursor.execute(
-                f"WITH listed AS ({QUERIES['listed']}), kept AS ({QUERIES['kept']}) {query}",
+                f"WITH kept AS ({QUERIES['kept']}) {query}",
                 {"sites": sites_parameter(self.sites), **filters.parameters(), **asked},
             ).df()
 

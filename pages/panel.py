@@ -20,7 +20,7 @@ from pages.common.guide import draw_guide
 from pages.common.handover import draw_handover
 from pages.common.last_filters import draw_last_filters
 from pages.common.listed import CHOSEN, in_words, read_choices
-from pages.common.needs import first_sentence, needs
+from pages.common.needs import first_sentence
 from pages.common.news import MARK, draw_news
 from pages.common.opened import opened
 
@@ -44,11 +44,9 @@ STYLE = """
 def read_counts(path: str, sight: Sight, as_of: date, filters: Filters) -> dict:
     """How many courses and patients the filters leave: in each status, for each need, in all."""
     view = shared.store_at(path).view(sight, as_of)
-    statuses = view.statuses(filters)
-    groups = needs(statuses)
     return {
-        "statuses": statuses,
-        "needs": {need: view.patients(replace(filters, status=group)) for need, group in groups.items()},
+        "statuses": view.statuses(filters),
+        "needs": view.needs(filters),
         "courses": view.count(filters),
         "patients": view.patients(filters),
         "all_courses": view.count(Filters()),

@@ -3,6 +3,8 @@
 What its reader can say after three seconds: "8 patients need a hold; the first is Ada Imarov."
 """
 
+from dataclasses import replace
+
 import pandas as pd
 import streamlit as st
 
@@ -10,7 +12,7 @@ from leuko.access import Sight
 from leuko.store import Filters
 from pages.common import address, shared
 from pages.common.markup import safe
-from pages.common.needs import first_sentence, needs
+from pages.common.needs import first_sentence
 from pages.common.opened import opened
 
 ROWS = 14  # that fit on one screen without scrolling
@@ -38,15 +40,14 @@ STYLE = """<style>
 def read_wall(path: str, sight: Sight, filters: Filters) -> tuple[dict[str, int], pd.DataFrame, int]:
     """Patients by need, what waits for a decision with the most urgent first, and how many that are in all."""
     view = shared.store_at(path).view(sight)
-    groups = needs(view.statuses(filters))
-    patients = {need: view.patients(Filters(**{**vars(filters), "status": group})) for need, group in groups.items()}
+    statuses = view.statuses(filters)
     alerts = view.alerts(filters)
     dangers = alerts[alerts["tone"].eq("danger") & ~alerts["answered"]]
-    waiting = Filters(**{**vars(filters), "status": tuple(name for need in groups for name in groups[need])})
+    waiting = replace(filters, status=tuple(statuses.loc[statuses["need"].notna(), "status"]))
     listed = view.worklist(waiting, per_page=ROWS)
     shown = ["patient_id", "name", "word", "icon", "tone", "since", "to_do"]
     rows = pd.concat([dangers[shown].head(ALERTS), listed[shown]], ignore_index=True)
-    return patients, rows.head(ROWS), len(dangers) + view.count(waiting)
+    return view.needs(filters), rows.head(ROWS), len(dangers) + view.count(waiting)
 
 
 def row_words(row: dict, theme: str) -> str:

@@ -2,9 +2,8 @@
 
 import pytest
 
-from leuko.store import Filters
+from leuko.store import Beside, Filters
 from pages.common import last_filters
-from pages.common.listed import beside
 from tests.cohort_wards import Ward
 from tests.serving import app_at
 
@@ -44,24 +43,25 @@ def captions(app):
     return "\n".join(each.value for each in app.caption)
 
 
-def test_the_order_is_that_of_the_worklist_each_patient_once(ward):
+def test_each_patient_stands_at_the_place_of_the_first_of_his_courses(ward):
     view = ward.view()
     listed = view.worklist(Filters())["patient_id"].drop_duplicates().tolist()
-    assert view.in_order(Filters()) == listed
     assert sorted(listed[:2]) == ["P2", "P3"], "those that need a hold first"
-    assert view.in_order(Filters(site=("East",))) == ["P3", "P1"]
+    around = [None, *listed, None]
+    for place, patient in enumerate(listed, start=1):
+        assert view.beside(Filters(), patient) == Beside(place, len(listed), around[place - 1], around[place + 1])
 
 
-@pytest.mark.parametrize(
-    ("patient", "expected"),
-    [("a", (None, "b")), ("b", ("a", "c")), ("c", ("b", None)), ("not listed", (None, "a"))],
-)
-def test_who_stands_before_and_after(patient, expected):
-    assert beside(["a", "b", "c"], patient) == expected
+def test_the_filters_leave_out_who_is_beside(ward):
+    assert ward.view().beside(Filters(site=("East",)), "P3") == Beside(1, 2, None, "P1")
 
 
-def test_nobody_stands_beside_where_nobody_is_listed():
-    assert beside([], "a") == (None, None)
+def test_before_and_after_one_who_is_not_listed_are_nobody_and_the_first(ward):
+    assert ward.view().beside(Filters(site=("East",)), "P2") == Beside(None, 2, None, "P3")
+
+
+def test_nobody_stands_beside_where_nobody_is_listed(ward):
+    assert ward.view().beside(Filters(search="nobody"), "P2") == Beside(None, 0, None, None)
 
 
 def test_next_and_previous_follow_the_list_under_the_filters_of_the_address(open_at):

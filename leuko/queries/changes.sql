@@ -1,4 +1,4 @@
--- The courses that changed, of the sites that may be seen, with the words of both statuses.
+-- The courses that changed, with the words of both statuses.
 SELECT
     changed.patient_id, patients.name, patients.site, patients.clinician, patients.diagnosis, changed.drug,
     changed.protocol, changed.status_before, before.word AS word_before, changed.status, now.word, now.tone, now.icon,
@@ -7,4 +7,3 @@ FROM changed
 LEFT JOIN statuses AS before ON before.status = changed.status_before
 LEFT JOIN statuses AS now ON now.status = changed.status
 LEFT JOIN patients ON patients.patient_id = changed.patient_id
-WHERE $sites IS NULL OR list_contains($sites, patients.site)

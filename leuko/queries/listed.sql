@@ -1,8 +1,12 @@
--- The worklist as a screen shows it: with the patient, the vocabulary of statuses and what to do in one sentence.
--- Only the sites that may be seen; a patient without a site is seen only with all sites.
+-- The worklist as a screen shows it: with the patient, the vocabulary of statuses and what to do in one sentence. `place`
+-- counts from the most urgent; `alone`: the patient has no other course.
 SELECT
+    row_number() OVER (
+        ORDER BY statuses.urgency, worklist.since NULLS LAST, worklist.patient_id, worklist.drug, worklist.protocol
+    ) AS place,
+    count(*) OVER (PARTITION BY worklist.patient_id) = 1 AS alone,
     worklist.patient_id, patients.name, patients.site, patients.clinician, patients.diagnosis, worklist.drug,
-    worklist.protocol, worklist.status, statuses.urgency, statuses.word,
+    worklist.protocol, worklist.status, statuses.urgency, statuses.word, statuses.need,
     -- Without a day for the next count nobody can say that the last one still holds: not the calm colour.
     CASE WHEN worklist.status = 'continue' AND worklist.next_lab_due_on IS NULL THEN 'wait'
         ELSE statuses.tone END AS tone,
@@ -37,4 +41,4 @@ LEFT JOIN (
 ) AS helped
     ON helped.course = worklist.course AND helped.recovered_on = worklist.since
     AND worklist.status IN ('resume', 'reduce', 'review', 'discontinue')
-WHERE ($sites IS NULL OR list_contains($sites, patients.site))
+ORDER BY place

@@ -4,6 +4,7 @@ Each file is one SELECT and gives the table named after it: doses and courses, t
 can change a state, states, episodes, decisions, recommendations and the worklist. docs/rule.md says it in words.
 """
 
+import re
 from collections.abc import Callable, Collection
 from datetime import date, timedelta
 from pathlib import Path
@@ -17,6 +18,11 @@ FILES = sorted(FOLDER.glob("*.sql"))
 WORDS, *STEPS = ((path.stem.partition("_")[2], path.read_text(encoding="utf-8")) for path in FILES)
 VIEWS = ("results",)
 ANSWERS = ("episodes", "recommendations", "worklist", "unmatched")
+# The last step that reads each step: millions of rows that nobody reads any more make room for the next.
+LAST_READ = {
+    name: [reader for reader, text in STEPS if reader == name or re.search(rf"(FROM|JOIN) {name}\b", text)][-1]
+    for name, _ in STEPS
+}
 
 
 def run(
@@ -32,8 +38,8 @@ def run(
 
     `con` holds the canonical tables (`labs`, `exposures`, `events`, `patients`) and the protocol tables. The steps
     named in `keep` stay as tables, temporary ones for a replay; those in `aside` stay as temporary ones, for what reads
-    them next, and are dropped with `drop`; the others are dropped at the end. `on_step` is told after each step which
-    share of them is done, above 0 and up to 1.
+    them next, and are dropped with `drop`; the others are dropped after the last step that reads them. `on_step` is
+    told after each step which share of them is done, above 0 and up to 1.
     """
     days = {"as_of": as_of, "after": as_of + timedelta(days=1)}
     write_facts(con)
@@ -41,9 +47,9 @@ def run(
     for number, (name, step) in enumerate(STEPS, start=1):
         kind = "TEMP VIEW" if name in VIEWS else "TABLE" if name in keep and not temporary else "TEMP TABLE"
         con.execute(f"CREATE OR REPLACE {kind} {name} AS\n{step}", named(step, days))
+        drop(con, {read for read, last in LAST_READ.items() if last == name} - {*keep, *aside})
         on_step(number / len(STEPS))
     con.execute("DROP TABLE temp.limits; DROP TABLE temp.statuses")
-    drop(con, {name for name, _ in STEPS} - {*keep, *aside})
 
 
 def named(query: str, known: dict) -> dict | None:

@@ -1,12 +1,12 @@
 """The panel's list as its address narrows it, for whoever walks along it: before and after a patient, who comes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date
 
 import streamlit as st
 
 from leuko.access import Sight
-from leuko.store import Filters
+from leuko.store import Beside, Filters
 from pages.common import address, shared
 
 CHOSEN = {"site": "Site", "clinician": "Clinician", "drug": "Drug", "diagnosis": "Diagnosis", "status": "Status"}
@@ -26,8 +26,8 @@ def read_choices(path: str, sight: Sight) -> dict[str, dict[str, str]]:
 
 
 @st.cache_data(show_spinner=False, max_entries=100)
-def read_order(path: str, sight: Sight, as_of: date, filters: Filters) -> list[str]:
-    return shared.store_at(path).view(sight, as_of).in_order(filters)
+def read_beside(path: str, sight: Sight, as_of: date, filters: Filters, patient_id: str) -> Beside:
+    return shared.store_at(path).view(sight, as_of).beside(filters, patient_id)
 
 
 def in_address(offered: dict[str, dict[str, str]]) -> Filters:
@@ -43,29 +43,21 @@ def in_words(filters: Filters, offered: dict[str, dict[str, str]]) -> str:
     return shared.plain(Filters(**{**vars(filters), "status": words}).words)
 
 
-def beside(listed: Sequence[str], patient_id: str) -> tuple[str | None, str | None]:
-    """Who stands before and after a patient; before and after one who is not listed, nobody and the first."""
-    if patient_id not in listed:
-        return None, next(iter(listed), None)
-    place = listed.index(patient_id)
-    return listed[place - 1] if place else None, listed[place + 1] if place + 1 < len(listed) else None
-
-
-def place_words(listed: Sequence[str], patient_id: str, narrowed: str) -> str:
+def place_words(found: Beside, narrowed: str) -> str:
     """`Patient 3 of 290 on the panel, only site East`."""
     only = f", only {narrowed}" if narrowed else ""
-    if patient_id in listed:
-        return f"Patient {listed.index(patient_id) + 1:,} of {len(listed):,} on the panel{only}"
-    return f"Not among the {shared.counted(len(listed), 'patient')} on the panel{only}"
+    if found.place is None:
+        return f"Not among the {shared.counted(found.patients, 'patient')} on the panel{only}"
+    return f"Patient {found.place:,} of {found.patients:,} on the panel{only}"
 
 
 def draw_way(source: tuple[str, Sight], as_of: date, patient_id: str, show: Callable[[str], None]) -> None:
     """To the patient before and after in the panel's list, with the mouse or the keyboard; `show` shows one."""
     offered = read_choices(*source)
     filters = in_address(offered)
-    listed = read_order(*source, as_of, filters)
+    found = read_beside(*source, as_of, filters, patient_id)
     with st.container(horizontal=True, vertical_alignment="center", key="way"):
-        for (words, keys), patient in zip(KEYS.items(), beside(listed, patient_id), strict=True):
+        for (words, keys), patient in zip(KEYS.items(), (found.before, found.after), strict=True):
             name = words.split()[0].lower()
             st.button(words, shortcut=keys, disabled=patient is None, key=name, on_click=show, args=(patient,))
-        st.caption(place_words(listed, patient_id, in_words(filters, offered)), width="content")
+        st.caption(place_words(found, in_words(filters, offered)), width="content")
