@@ -1,6 +1,6 @@
-"""The worklist as the screens read it: one table in the order of urgency, each row with its patient and its words.
+"""The worklist and the alerts as the screens read them: tables in the order of urgency, each row with its patient.
 
-It is made once for a day, so that a click joins nothing and sorts nothing, however many patients there are.
+They are made once for a day, so that a click joins little and sorts nothing, however many patients there are.
 """
 
 from pathlib import Path
@@ -9,10 +9,12 @@ import duckdb
 
 from leuko import rules
 
-LISTED = (Path(__file__).parent / "queries" / "listed.sql").read_text(encoding="utf-8")
+FOLDER = Path(__file__).parent / "queries"
+TABLES = {name: (FOLDER / f"{name}.sql").read_text(encoding="utf-8") for name in ("listed", "listed_alerts")}
 
 
 def write(con: duckdb.DuckDBPyConnection, *, temporary: bool = False) -> None:
-    """Write `listed` from the answers, the patients and the vocabulary of statuses in `con`."""
+    """Write the tables from the answers, the alerts, the patients and the vocabulary of statuses in `con`."""
     con.execute(rules.WORDS[1])
-    con.execute(f"CREATE OR REPLACE {'TEMP TABLE' if temporary else 'TABLE'} listed AS\n{LISTED}")
+    for name, query in TABLES.items():
+        con.execute(f"CREATE OR REPLACE {'TEMP TABLE' if temporary else 'TABLE'} {name} AS\n{query}")

@@ -39,8 +39,7 @@ SETTINGS = {
 }
 KEPT = (*rules.ANSWERS, "doses", "checks")
 # Of a list: most patients have one course, and of the others each counts once.
-PATIENTS = "count(*) FILTER (WHERE alone) + count(DISTINCT patient_id) FILTER (WHERE NOT alone)"
-ALERTS_FIRST = "alerts.urgency, alerts.answered, NOT alerts.grave, alerts.since, alerts.patient_id, alerts.drug"
+PATIENTS = "count(*) FILTER (WHERE alone) + count(DISTINCT CASE WHEN NOT alone THEN patient_id END)"
 REPLAYS = 4
 MOST_ROWS = 1000
 # Which tables and columns a published file has: another number wherever they change.
@@ -364,14 +363,15 @@ class View:
 
     def alerts(self, filters: Filters) -> pandas.DataFrame:
         """What is urgent beside a status for the patients that the filters leave, whatever status is chosen."""
-        return self._read(
-            f"""SELECT patients.name, patients.site, patients.clinician, alerts.*
-            FROM alerts
-            LEFT JOIN patients ON patients.patient_id = alerts.patient_id
-            WHERE alerts.patient_id IN (SELECT patient_id FROM kept)
-            ORDER BY {ALERTS_FIRST}""",
-            Filters(**{**vars(filters), "status": None}),
-        )
+        query = "FROM listed_alerts WHERE patient_id IN (SELECT patient_id FROM kept) ORDER BY place"
+        return self._read(query, replace(filters, status=None))
+
+    def first_alerts(self, filters: Filters, most: int) -> pandas.DataFrame:
+        """The first `most` of `alerts` of each kind, each row with the numbers of all of its kind.
+
+        These are `alerts`, `patients`, `unanswered` and `graves`.
+        """
+        return self._read(f"FROM ({QUERIES['first_alerts']})", replace(filters, status=None), most=most)
 
     def aside(self) -> Aside:
         """What the load did not use: rows set aside and why, of the whole file, and exposures that no protocol fits.
@@ -472,7 +472,7 @@ class View:
                     WHERE patient_id = $patient AND ($sites IS NULL OR list_contains($sites, site)) ORDER BY place""",
                     {"sites": sites_parameter(self.sites), "patient": patient_id},
                 ).df(),
-                alerts=read(f"FROM alerts WHERE patient_id = $patient ORDER BY {ALERTS_FIRST}"),
+                alerts=read("FROM listed_alerts WHERE patient_id = $patient ORDER BY place"),
                 counts=self._results_used(cursor, QUERIES["counts"], [patient_id]),
                 doses=read(
                     """SELECT

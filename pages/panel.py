@@ -26,6 +26,7 @@ from pages.common.opened import opened
 
 PER_PAGE = 50
 ROW_HEIGHT = 66  # pixels: Streamlit wraps text only in rows of more than 64
+MOST_ALERTS = 200  # of a kind
 TO_DO_LENGTH = 132  # characters that fit in three lines; the patient's page has the rest
 TABLE_HEIGHT = 640
 STYLE = """
@@ -41,15 +42,26 @@ STYLE = """
 
 
 @st.cache_data(show_spinner="Reading the worklist", max_entries=200)
-def read_counts(path: str, sight: Sight, as_of: date, filters: Filters) -> dict:
-    """How many courses and patients the filters leave: in each status, for each need, in all."""
+def read_whatever_status(path: str, sight: Sight, as_of: date, filters: Filters) -> dict:
+    """How many courses and patients the filters leave, but for a status: in each status, for each need."""
     view = shared.store_at(path).view(sight, as_of)
+    return {"statuses": view.statuses(filters), "needs": view.needs(filters)}
+
+
+@st.cache_data(show_spinner="Reading the worklist", max_entries=200)
+def read_listed(path: str, sight: Sight, as_of: date, filters: Filters) -> dict[str, int]:
+    """How many courses and patients the filters leave."""
+    view = shared.store_at(path).view(sight, as_of)
+    return {"courses": view.count(filters), "patients": view.patients(filters)}
+
+
+def read_counts(path: str, sight: Sight, as_of: date, filters: Filters) -> dict:
+    """What the panel says in numbers; a click on a status asks anew only for what it changes."""
+    of_day = path, sight, as_of
     return {
-        "statuses": view.statuses(filters),
-        "needs": view.needs(filters),
-        "courses": view.count(filters),
-        "patients": view.patients(filters),
-        "all_courses": view.count(Filters()),
+        **read_whatever_status(*of_day, replace(filters, status=None)),
+        **read_listed(*of_day, filters),
+        "all_courses": read_listed(*of_day, Filters())["courses"],
     }
 
 
@@ -60,7 +72,7 @@ def read_worklist(path: str, sight: Sight, as_of: date, filters: Filters, page: 
 
 @st.cache_data(show_spinner=False, max_entries=200)
 def read_alerts(path: str, sight: Sight, as_of: date, filters: Filters) -> pd.DataFrame:
-    return shared.store_at(path).view(sight, as_of).alerts(filters)
+    return shared.store_at(path).view(sight, as_of).first_alerts(filters, MOST_ALERTS)
 
 
 @st.cache_data(show_spinner=False, max_entries=100)
@@ -324,7 +336,7 @@ def main() -> None:
     draw_guide(store)
     top = st.container()
     as_of, filters = draw_filters(offered)
-    alerts = read_alerts(*source, as_of, filters)
+    alerts = read_alerts(*source, as_of, replace(filters, status=None))
     counts = read_counts(*source, as_of, filters)
     with top:
         anybody = counts["statuses"]["courses"].any()

@@ -7,6 +7,7 @@ WITH marked AS (
         coalesce(checks.comparator || number_words(checks.found) || derived_words(checks.derived),
             CASE WHEN checks.fact = 'cause' THEN checks.found_word END) AS found
     FROM checks
+    WHERE checks.course IN (SELECT course FROM episodes WHERE patient_id = $patient)
 )
 
 SELECT

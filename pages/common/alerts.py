@@ -29,19 +29,21 @@ def draw_alerts_of_panel(alerts: pd.DataFrame, as_of: date) -> None:
     with st.container(key="alerts", gap="xsmall"):
         for place, (kind, raised) in enumerate(alerts.groupby("kind", sort=False)):
             first = raised.iloc[0]
-            title = f"{first['icon']} **{first['word']}: {how_many(raised)}.** {first['to_do']}."
+            title = f"{first['icon']} **{first['word']}: {how_many(first)}.** {first['to_do']}."
             with st.expander(title, expanded=place == 0 and first["tone"] == DANGER, key=f"alert_{kind}"):
                 draw_list(raised.reset_index(drop=True), as_of)
+                if len(raised) < first["alerts"]:
+                    st.caption(f"The first {len(raised):,} of {first['alerts']:,}; a filter above leads to the others.")
                 st.html(f'<div style="font-size:0.85rem;opacity:0.85">{rule_words(first)}</div>')
 
 
-def how_many(raised: pd.DataFrame) -> str:
+def how_many(first: pd.Series) -> str:
     """`15 patients, 1 with no antibiotics recorded`; `11 patients, 3 of them grave`: what a box must not hide."""
-    patients = shared.counted(raised["patient_id"].nunique(), "patient")
-    if raised["answered"].any():
-        return f"{patients}, {(~raised['answered']).sum():,} with no antibiotics recorded"
-    grave = raised["grave"].sum()
-    return f"{patients}, {grave:,} with an ANC that must be severe" if 0 < grave < len(raised) else patients
+    patients = shared.counted(first["patients"], "patient")
+    if first["unanswered"] < first["alerts"]:
+        return f"{patients}, {first['unanswered']:,} with no antibiotics recorded"
+    some_are_grave = 0 < first["graves"] < first["alerts"]
+    return f"{patients}, {first['graves']:,} with an ANC that must be severe" if some_are_grave else patients
 
 
 def draw_list(raised: pd.DataFrame, as_of: date) -> None:

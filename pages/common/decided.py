@@ -1,6 +1,7 @@
 """What was decided on a recommendation, as the journal has it: a line beside it, and a form to record more."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from uuid import uuid4
@@ -192,7 +193,7 @@ def draw_since_last_look(store: Store, source: tuple, as_of: date, filters: Filt
         st.caption(f"{looked}: what changed in the loads of the same day since then cannot be told apart.")
         return
     since = None if before.load_number == about.number - 1 else before.as_of
-    patients = read_changes(*source, as_of, filters, since)["patient_id"].nunique()
+    patients = read_changes(*source, as_of, replace(filters, status=None), since)["patient_id"].nunique()
     have = "has" if patients == 1 else "have"
     st.caption(f"{looked}: since then {shared.counted(patients, 'patient')} {have} another status or dose.")
 

@@ -1,5 +1,6 @@
 """What is new on the panel: whose status changed since the last load, or since a chosen day, and by which counts."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pandas as pd
@@ -24,7 +25,7 @@ def read_changes(path: str, sight: Sight, as_of: date, filters: Filters, since: 
 def draw_news(store: Store, sight: Sight, as_of: date, filters: Filters) -> pd.DataFrame:
     """A line with the changes by status; opened, the courses one by one. Gives the frame of the changes."""
     since = since_in_address(store, as_of)
-    changed = read_changes(store.path, sight, as_of, filters, since)
+    changed = read_changes(store.path, sight, as_of, replace(filters, status=None), since)
     with st.expander(sentence(changed, since, store), key="news"):
         draw_since(store, as_of)
         if len(changed):
