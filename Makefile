@@ -14,10 +14,10 @@ DEMO_DB := data/leuko.duckdb
 DEMO_FROM := $(wildcard data/*.csv data/*.toml) $(shell find leuko -type f -not -path '*/__pycache__/*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test browser postgres bench soak look tour clean
+.PHONY: help run demo test browser postgres bench bench-large bench-pages soak look tour clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  PYTHON=python3.12  another interpreter     PORT=8600  another port"
 	@echo "  LEUKO_DB=FILE      serve another database than the demonstration"
@@ -42,6 +42,12 @@ bench: $(TEST_READY) ## loading against a copy, the rule against a sort, the aud
 	@$(PY) -m benchmarks.bench_audit
 	@$(PY) -m benchmarks.bench_load
 	@$(PY) -m benchmarks.bench_add
+
+bench-large: $(TEST_READY) ## the rule at 1, 10 and 100 million rows against a sort, within 4 GB
+	@$(PY) -m benchmarks.bench_large
+
+bench-pages: $(TEST_READY) browser ## clicks on the panel of a million patients against a thousand and a bare page
+	@$(PY) -m benchmarks.bench_pages
 
 soak: $(TEST_READY) ## ten minutes of loads, kills, undone loads and readers together; nothing may be lost
 	@$(PY) -m tests.soak

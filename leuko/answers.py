@@ -9,7 +9,7 @@ from datetime import date
 
 import duckdb
 
-from leuko import alerts, checks, measures, rules
+from leuko import alerts, checks, listed, measures, rules
 from leuko.settings import Setting
 from leuko.store import KEPT
 
@@ -17,7 +17,7 @@ READ = ("exposures", "events", "patients", "rejected")
 ASIDE = {*alerts.READ, *measures.READ} - {*KEPT}
 OF_COURSES = "checks"  # has no patient of its own
 COURSES = " UNION ".join(f"SELECT patient_id, course FROM base.{table}" for table in ("worklist", "episodes"))
-WRITTEN = (*KEPT, "alerts", *alerts.KEPT, "audit_events")
+WRITTEN = (*KEPT, "alerts", *alerts.KEPT, "audit_events", *listed.TABLES)
 
 OnStep = Callable[[float], None]  # is told which share is done, up to 1
 
@@ -66,6 +66,7 @@ def answer(
     )
     alerts.run(con, as_of, settings, temporary=temporary)
     measures.run(con, as_of, settings, temporary=temporary, on_step=lambda share: on_step((1 + share) / 2))
+    listed.write(con, temporary=temporary)
     rules.drop(con, ASIDE)
 
 

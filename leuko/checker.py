@@ -13,7 +13,7 @@ from datetime import date, timedelta
 import duckdb
 import pandas
 
-from leuko import alerts, rules, sources
+from leuko import alerts, listed, rules, sources
 from leuko.access import EVERYTHING
 from leuko.facts import write_facts, write_grades
 from leuko.protocols.tables import copy_tables
@@ -90,6 +90,7 @@ def check(
         rules.run(bench, as_of, keep=(*KEPT, *alerts.READ, "states"))
         alerts.run(bench, as_of, settings)
         write_facts(bench, temporary=False)
+        listed.write(bench)
         write_grades(bench)
         patient = View(Imagined(bench), EVERYTHING, as_of).patient(PATIENT)
         return Answer((), as_of, patient, counts_judged(bench, as_of))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from leuko import additions, answers, changes, history, listed, sources
+from leuko import additions, answers, changes, history, sources
 from leuko.audit import write_settings
 from leuko.evaluation import last_day
 from leuko.facts import write_facts, write_grades
@@ -170,7 +170,6 @@ def add(
             compared = ()
             if said == standing and history.made_alike(con, new.settings):
                 answers.rewrite(con, day, new.settings, on_step)
-                listed.write(con)
                 compared = ("labs_before", "labs_now")
             else:
                 answer_all(con, day, new.settings, on_step)
@@ -222,9 +221,8 @@ def answer_all(
 ) -> None:
     """Write all that rests on the day, the protocols and the settings."""
     write_tables(con, load_protocols())
-    answers.write(con, as_of, settings, on_step)
     write_facts(con, temporary=False)
-    listed.write(con)
+    answers.write(con, as_of, settings, on_step)
     write_grades(con)
     write_settings(con, settings)
 

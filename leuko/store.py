@@ -32,6 +32,7 @@ SETTINGS = {
     "enable_external_access": "false",
     "autoload_known_extensions": "false",
     "autoinstall_known_extensions": "false",
+    "python_enable_replacements": "false",
     "lock_configuration": "true",
     "threads": "2",
     "memory_limit": "2GB",

@@ -22,7 +22,7 @@ from pages.common.last_filters import draw_last_filters
 from pages.common.listed import CHOSEN, in_words, read_choices
 from pages.common.needs import first_sentence
 from pages.common.news import MARK, draw_news
-from pages.common.opened import opened
+from pages.common.opened import note_address, opened
 
 PER_PAGE = 50
 ROW_HEIGHT = 66  # pixels: Streamlit wraps text only in rows of more than 64
@@ -311,6 +311,15 @@ def draw_worklist(worklist: pd.DataFrame, as_of: date, changed: pd.DataFrame) ->
         shared.open_patient(worklist["patient_id"].iloc[row])
 
 
+@st.fragment
+def draw_listed(path: str, as_of: date, filters: Filters, changed: pd.DataFrame) -> None:
+    """A screenful of the worklist. The next is drawn without the rest: it asks anew for its sight, and is logged."""
+    source = path, opened("panel")
+    page = draw_pages(read_counts(*source, as_of, filters))
+    draw_worklist(read_worklist(*source, as_of, filters, page), as_of, changed)
+    note_address()
+
+
 def draw_set_aside(found: Aside, rows: pd.DataFrame, unmatched: pd.DataFrame) -> None:
     """How many input rows were not used and why, on whatever day; no row goes missing without a word."""
     if found.reasons.empty:
@@ -356,7 +365,7 @@ def main() -> None:
     if unknown:
         st.caption(f"Not known here and ignored: {shared.plain(', '.join(unknown))}")
     if counts["courses"]:
-        draw_worklist(read_worklist(*source, as_of, filters, draw_pages(counts)), as_of, changed)
+        draw_listed(store.path, as_of, filters, changed)
     else:
         draw_nothing_found(in_words(filters, offered), read_without_each(*source, as_of, filters))
     draw_set_aside(*read_set_aside(*source))

@@ -14,6 +14,6 @@ SELECT
     CASE WHEN any_value(own.place) IS NOT NULL THEN count(*) FILTER (WHERE firsts.place <= own.place) END AS place,
     count(*) AS patients,
     max_by(firsts.patient_id, firsts.place) FILTER (WHERE firsts.place < own.place) AS before,
-    min_by(firsts.patient_id, firsts.place) FILTER (WHERE firsts.place > coalesce(own.place, 0)) AS after
+    min_by(firsts.patient_id, firsts.place) FILTER (WHERE own.place IS NULL OR firsts.place > own.place) AS after
 FROM firsts
 CROSS JOIN own

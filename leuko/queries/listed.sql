@@ -1,8 +1,9 @@
 -- The worklist as a screen shows it: with the patient, the vocabulary of statuses and what to do in one sentence. `place`
--- counts from the most urgent; `alone`: the patient has no other course.
+-- is a key that sorts from the most urgent on; `alone`: the patient has no other course.
 SELECT
-    row_number() OVER (
-        ORDER BY statuses.urgency, worklist.since NULLS LAST, worklist.patient_id, worklist.drug, worklist.protocol
+    create_sort_key(
+        statuses.urgency, 'ASC NULLS LAST', worklist.since, 'ASC NULLS LAST', worklist.patient_id, 'ASC NULLS LAST',
+        worklist.drug, 'ASC NULLS LAST', worklist.protocol, 'ASC NULLS LAST'
     ) AS place,
     count(*) OVER (PARTITION BY worklist.patient_id) = 1 AS alone,
     worklist.patient_id, patients.name, patients.site, patients.clinician, patients.diagnosis, worklist.drug,
