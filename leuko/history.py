@@ -49,6 +49,14 @@ class Load:
     before: int | None
 
 
+@dataclass(frozen=True)
+class Made:
+    """With which settings (JSON), and by which leuko, a version's answers were worked out."""
+
+    settings: str
+    software: str
+
+
 def take_in(paths: Iterable[Path]) -> tuple[InputFile, ...]:
     """The files of a load with their hashes; SourceError where one cannot be read."""
     return tuple(fingerprint(path) for path in paths)
@@ -99,21 +107,24 @@ def held(con: duckdb.DuckDBPyConnection) -> list[int]:
 
 
 def write(
-    con: duckdb.DuckDBPyConnection, load: Load, holds: list[int], patients: int | None, settings: dict[str, Setting]
+    con: duckdb.DuckDBPyConnection, load: Load, holds: list[int], patients: int | None, made: Made
 ) -> None:
     """Write a load down; `patients`: how many it touched, None for all of them."""
     con.execute(
         """INSERT INTO loads
         SELECT $number, $kind, $began, as_of, $before, $patients, $holds, protocols_version, $settings, $software
         FROM about""",
-        {**vars(load), "holds": holds, "patients": patients, "settings": in_words(settings), "software": software()},
+        {**vars(load), **vars(made), "holds": holds, "patients": patients},
     )
 
 
-def made_alike(con: duckdb.DuckDBPyConnection, settings: dict[str, Setting]) -> bool:
-    """Whether the last load was made with these settings, by leuko as it is now."""
-    last = con.execute("SELECT settings, software FROM loads ORDER BY number DESC LIMIT 1")
-    return last.fetchall()[0] == (in_words(settings), software())
+def made(con: duckdb.DuckDBPyConnection) -> Made:
+    """With what the answers of the version in `con` were worked out: its own last load says so."""
+    return Made(*con.execute("SELECT settings, software FROM loads ORDER BY number DESC LIMIT 1").fetchall()[0])
+
+
+def made_now(settings: dict[str, Setting]) -> Made:
+    return Made(in_words(settings), software())
 
 
 @cache

@@ -17,7 +17,7 @@ from leuko import additions, answers, changes, history, sources
 from leuko.audit import write_settings
 from leuko.evaluation import last_day
 from leuko.facts import write_facts, write_grades
-from leuko.history import InputFile, Load
+from leuko.history import InputFile, Load, Made
 from leuko.protocols import load_protocols, version, write_tables
 from leuko.settings import Setting, read_settings
 from leuko.sources import SourceError
@@ -168,7 +168,7 @@ def add(
             day = as_of or max(standing["as_of"], last_day(con))
             said = {**standing, "as_of": day, "protocols_version": version(load_protocols())}
             compared = ()
-            if said == standing and history.made_alike(con, new.settings):
+            if said == standing and history.made(con) == history.made_now(new.settings):
                 answers.rewrite(con, day, new.settings, on_step)
                 compared = ("labs_before", "labs_now")
             else:
@@ -194,7 +194,7 @@ def undo(db: str | os.PathLike, *, say: Say = lambda line: None) -> int:
         if number is None:
             raise StoreError(f"{db}: there is no version before this one to go back to")
         with closing(new.opened(like=published(Path(db))[number])) as con:
-            sign(con, new, said_by(con, Path(db)), history.held(con), 0)
+            sign(con, new, said_by(con, Path(db)), history.held(con), 0, made=history.made(con))
         return number
 
 
@@ -234,10 +234,12 @@ def sign(
     holds: list[int],
     touched: int | None = None,
     compared: tuple[str, ...] = (),
+    made: Made | None = None,
 ) -> None:
     """Write what a version says of itself, which load made it, and what is another than in the one it replaces.
 
-    `touched`: how many patients it touched, None for all. `compared`: see `leuko.changes.write`.
+    `touched`: how many patients it touched, None for all. `compared`: see `leuko.changes.write`. `made`: with what its
+    answers were worked out, None for now.
     """
     con.execute(ABOUT, {**said, "layout": LAYOUT, "number": new.load.number})
     con.execute("DROP TABLE IF EXISTS changed_courses")
@@ -246,7 +248,7 @@ def sign(
         changes.write(con, said["as_of"], *compared)
     else:
         changes.write_nothing(con)
-    history.write(con, new.load, holds, touched, new.settings)
+    history.write(con, new.load, holds, touched, made or history.made_now(new.settings))
     con.execute("CHECKPOINT")
 
 
