@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from leuko import access_log, accounts, alerts, publish, sources
+from leuko import access_log, accounts, alerts, count_units, publish, sources
 from leuko.access import FILE as TABLE
 from leuko.access import AccessError, read_access
 from leuko.accounts import Accounts
@@ -26,7 +26,7 @@ from leuko.inputs import KINDS as FILES
 from leuko.journal_databases import JournalError
 from leuko.progress import Bar
 from leuko.protocols import ProtocolError, described, load_protocols, write_tables
-from leuko.settings import SettingsError, default_settings, read_settings
+from leuko.settings import SettingsError, default_settings, read_settings, with_values
 from leuko.sources import SourceError
 from leuko.store import About, Filters, Store, StoreError, open_published
 from leuko.watch import Watch
@@ -252,6 +252,8 @@ def run_evaluate(parser: argparse.ArgumentParser, chosen: argparse.Namespace) ->
         parser.error("give --db, or --labs and --exposures")
     protocols = load_protocols(chosen.protocols)
     settings = read_settings(chosen.db.absolute().parent) if chosen.db else default_settings()
+    # The tables have columns in cells/µL, so their sentences speak of cells/µL too.
+    settings = with_values(settings, {count_units.SETTING: count_units.CELLS.name}, "evaluate")
     if chosen.db:
         con, about = open_published(os.path.realpath(chosen.db), {})
     else:
@@ -308,7 +310,8 @@ def run_diff(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
     protocols = load_protocols(chosen.protocols)
     con, about = open_published(os.path.realpath(chosen.db), {})
     with closing(con):
-        difference = compare(con, protocols, chosen.as_of or about.as_of, on_step=progress_share)
+        unit = count_units.at_load(con)
+        difference = compare(con, protocols, chosen.as_of or about.as_of, unit=unit, on_step=progress_share)
     chosen.out.mkdir(parents=True, exist_ok=True)
     for name, frame in difference.tables().items():
         with open(chosen.out / f"{name}.csv", "w", encoding="utf-8", newline="") as file:

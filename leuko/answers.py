@@ -9,7 +9,7 @@ from datetime import date
 
 import duckdb
 
-from leuko import alerts, checks, listed, measures, rules
+from leuko import alerts, checks, count_units, listed, measures, rules
 from leuko.settings import Setting
 from leuko.store import KEPT
 
@@ -27,7 +27,7 @@ def write(
 ) -> None:
     """Answer for every patient in the canonical tables of `con`, as known on `as_of`."""
     answer(con, as_of, settings, on_step=lambda share: on_step(0.8 * share))
-    checks.write(con, as_of, lambda share: on_step(0.8 + 0.2 * share))
+    checks.write(con, as_of, count_units.chosen(settings), lambda share: on_step(0.8 + 0.2 * share))
 
 
 def rewrite(
@@ -50,7 +50,7 @@ def rewrite(
     for table in (*READ, *WRITTEN, "old_courses"):
         con.execute(f"DROP TABLE temp.{table}")
     con.execute("ALTER TABLE temp.labs RENAME TO labs_now")
-    checks.rewrite(con, as_of, lambda share: on_step(0.8 + 0.2 * share))
+    checks.rewrite(con, as_of, count_units.chosen(settings), lambda share: on_step(0.8 + 0.2 * share))
 
 
 def answer(
@@ -62,8 +62,9 @@ def answer(
     on_step: OnStep = lambda share: None,
 ) -> None:
     rules.run(
-        con, as_of, keep=KEPT, aside=tuple(ASIDE), temporary=temporary, on_step=lambda share: on_step(share / 2)
-    )
+        con, as_of, keep=KEPT, aside=tuple(ASIDE), temporary=temporary, unit=count_units.chosen(settings),
+        on_step=lambda share: on_step(share / 2),
+    )  # fmt: skip
     alerts.run(con, as_of, settings, temporary=temporary)
     measures.run(con, as_of, settings, temporary=temporary, on_step=lambda share: on_step((1 + share) / 2))
     listed.write(con, temporary=temporary)

@@ -199,8 +199,8 @@ def read(
 
 def write_settings(con: duckdb.DuckDBPyConnection, settings: Mapping[str, Setting]) -> None:
     """Keep beside the events the settings that they were made with: table `settings_at_load`."""
-    con.execute("CREATE OR REPLACE TABLE settings_at_load (name TEXT, value INTEGER)")
-    rows = [(each.name, each.value) for each in settings.values()]
+    con.execute("CREATE OR REPLACE TABLE settings_at_load (name TEXT, value TEXT)")
+    rows = [(each.name, str(each.value)) for each in settings.values()]
     con.executemany("INSERT INTO settings_at_load VALUES (?, ?)", rows)
 
 
@@ -209,10 +209,11 @@ def settings_in_force(
 ) -> tuple[dict[str, Setting], tuple[str, ...]]:
     """The settings that the events can be read with, and the names of those that wait for the next load.
 
-    A grace period or the minimum denominator takes effect at once. A window that the events were made with stays as it
-    was at the load, whatever stands in the file since.
+    A grace period or the minimum denominator takes effect at once. A window that the events were made with, and the
+    unit that the sentences were written in, stay as they were at the load, whatever stands in the file since.
     """
-    at_load = dict(cursor.execute("SELECT name, value FROM settings_at_load").fetchall())
+    said = dict(cursor.execute("SELECT name, value FROM settings_at_load").fetchall())
+    at_load = {name: type(each.default)(said[name]) for name, each in written.items() if name in said}
     at_once = {measure.grace for measure in MEASURES.values()} | {"minimum_denominator"}
     waiting = tuple(
         name for name, setting in written.items() if name not in at_once and at_load.get(name) != setting.value

@@ -12,6 +12,7 @@ import duckdb
 import pandas
 
 from leuko import rules
+from leuko.count_units import CELLS, CountUnit
 
 FOLDER = Path(__file__).parent / "changed"
 STATUSES, COUNTS = ((FOLDER / f"{name}.sql").read_text(encoding="utf-8") for name in ("statuses", "counts"))
@@ -34,35 +35,43 @@ CHANGED = f"""
 """
 
 
-def write(con: duckdb.DuckDBPyConnection, as_of: date, labs_before: str = "before.labs", labs: str = "labs") -> None:
+def write(
+    con: duckdb.DuckDBPyConnection,
+    as_of: date,
+    unit: CountUnit,
+    labs_before: str = "before.labs",
+    labs: str = "labs",
+) -> None:
     """Write `changed_courses` of a load: what is another on `as_of` than in `before`, the version that it replaces.
 
     The results of all who changed are in the tables `labs_before` and `labs`.
     """
     before = con.execute("SELECT as_of FROM before.about").fetchall()[0][0]
-    compare(con, "before.worklist", known(labs_before, before), known(labs, as_of))
+    compare(con, unit, "before.worklist", known(labs_before, before), known(labs, as_of))
     con.execute(f"CREATE TABLE changed_courses AS {CHANGED}")
     drop(con)
 
 
 def write_nothing(con: duckdb.DuckDBPyConnection) -> None:
     """Write an empty `changed_courses`, where no version stood before."""
-    compare(con, "worklist", "labs", "labs")
+    compare(con, CELLS, "worklist", "labs", "labs")
     con.execute(f"CREATE TABLE changed_courses AS {CHANGED}")
     drop(con)
 
 
 @contextmanager
-def since(con: duckdb.DuckDBPyConnection, before: date, worklist: pandas.DataFrame, as_of: date) -> Iterator[str]:
+def since(
+    con: duckdb.DuckDBPyConnection, before: date, worklist: pandas.DataFrame, as_of: date, unit: CountUnit
+) -> Iterator[str]:
     """A query for what is another in the worklist of `con`, of `as_of`, than in `worklist`, that of the day `before`.
 
     Columns: COLUMNS. A course that was not on the list on one of the days has no status there (None). `counts`: the
     last three results, of what its protocol reads, that are read now and were not read before, or were withdrawn; in
-    cells/µL; None where there is none and the day, a dose or an event changed it.
+    `unit`; None where there is none and the day, a dose or an event changed it.
     """
     con.register("earlier", worklist)
     try:
-        compare(con, "earlier", known("labs", before), known("labs", as_of))
+        compare(con, unit, "earlier", known("labs", before), known("labs", as_of))
         yield CHANGED
     finally:
         drop(con)
@@ -75,9 +84,11 @@ def known(labs: str, as_of: date) -> str:
     return f"(SELECT {READ} FROM {labs} WHERE greatest(collected_at, reported_at) < DATE '{after}')"
 
 
-def compare(con: duckdb.DuckDBPyConnection, worklist_before: str, known_before: str, known_now: str) -> None:
+def compare(
+    con: duckdb.DuckDBPyConnection, unit: CountUnit, worklist_before: str, known_before: str, known_now: str
+) -> None:
     """Write what CHANGED reads: the courses that changed, and the results that are read of them, on both sides."""
-    con.execute(rules.WORDS[1])
+    rules.write_words(con, unit)
     con.execute(f"CREATE OR REPLACE TEMP VIEW worklist_before AS FROM {worklist_before}")
     con.execute("CREATE OR REPLACE TEMP VIEW worklist_now AS FROM worklist")
     con.execute(f"CREATE OR REPLACE TEMP TABLE changed_statuses AS {STATUSES}")

@@ -13,8 +13,9 @@ from datetime import date, timedelta
 import duckdb
 import pandas
 
-from leuko import alerts, listed, rules, sources
+from leuko import alerts, count_units, listed, rules, sources
 from leuko.access import EVERYTHING
+from leuko.count_units import CELLS, CountUnit
 from leuko.facts import write_facts, write_grades
 from leuko.protocols.tables import copy_tables
 from leuko.settings import Setting
@@ -29,9 +30,9 @@ EXAMPLE_MG = 100.0  # where the table names no dose; any dose shows when to hold
 class Typed:
     """What a reader typed, cell by cell as text; an empty text is an empty cell. Days are YYYY-MM-DD.
 
-    `counts`: rows of day, ANC and platelets (cells/µL, `<200` too). `doses`: rows of the first day and mg a day, each
-    given until the next begins, 0 while held. `cause`: "disease", "treatment" or "", known on `cause_on`.
-    `duffy_null`: "true", "false" or "" (not recorded). `asked_on`: the day asked; "" is the last day typed.
+    `counts`: rows of day, ANC and platelets (in the unit of the settings, `<200` too). `doses`: rows of the first day
+    and mg a day, each given until the next begins, 0 while held. `cause`: "disease", "treatment" or "", known on
+    `cause_on`. `duffy_null`: "true", "false" or "" (not recorded). `asked_on`: the day asked; "" is the last day typed.
     """
 
     counts: tuple[tuple[str, str, str], ...]
@@ -61,8 +62,9 @@ class Answer:
 class Imagined:
     """Stands where a View expects a store: a connection on which only the imagined patient is known."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection):
+    def __init__(self, con: duckdb.DuckDBPyConnection, unit: CountUnit):
         self.con = con
+        self.unit = unit
 
     @contextmanager
     def patient_day(self, patient_id: str, as_of: date) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -78,21 +80,25 @@ def ask(store: Store, protocol: str, drug: str, typed: Typed) -> Answer:
 def check(
     con: duckdb.DuckDBPyConnection, protocol: str, drug: str, settings: dict[str, Setting], typed: Typed
 ) -> Answer:
-    """Ask a protocol, which stands in the protocol tables of `con`, what it says to the patient as typed."""
+    """Ask a protocol, which stands in the protocol tables of `con`, what it says to the patient as typed.
+
+    The counts were typed in the unit of the settings.
+    """
+    unit = count_units.chosen(settings)
     typed = without_empty_rows(typed)
     faults = [*unfinished(typed), *repeated("Counts", typed.counts), *repeated("Doses", typed.doses)]
     with closing(duckdb.connect()) as bench:
-        faults += set_aside(bench, protocol, drug, typed)
+        faults += set_aside(bench, protocol, drug, typed, unit)
         if faults:
             return Answer(tuple(faults))
         as_of = day_of(typed.asked_on) or max(days_of(typed))
         copy_tables(con, bench)
-        rules.run(bench, as_of, keep=(*KEPT, *alerts.READ, "states"))
+        rules.run(bench, as_of, keep=(*KEPT, *alerts.READ, "states"), unit=unit)
         alerts.run(bench, as_of, settings)
         write_facts(bench, temporary=False)
         listed.write(bench)
         write_grades(bench)
-        patient = View(Imagined(bench), EVERYTHING, as_of).patient(PATIENT)
+        patient = View(Imagined(bench, unit), EVERYTHING, as_of).patient(PATIENT)
         return Answer((), as_of, patient, counts_judged(bench, as_of))
 
 
@@ -128,10 +134,12 @@ def repeated(table: str, rows: tuple[tuple[str, ...], ...]) -> Iterator[str]:
             yield f"{table}, rows {' and '.join(numbers)}: the same day, {day}. Keep one row a day."
 
 
-def set_aside(bench: duckdb.DuckDBPyConnection, protocol: str, drug: str, typed: Typed) -> list[str]:
+def set_aside(
+    bench: duckdb.DuckDBPyConnection, protocol: str, drug: str, typed: Typed, unit: CountUnit
+) -> list[str]:
     """Read the typed rows into `bench` and give what the reader set aside, in the words of the typed table."""
     labs, exposures, events = (
-        list(rows) for rows in (lab_rows(typed), exposure_rows(protocol, drug, typed), event_rows(typed))
+        list(rows) for rows in (lab_rows(typed, unit), exposure_rows(protocol, drug, typed), event_rows(typed))
     )
     sources.read_frames(
         bench,
@@ -158,12 +166,12 @@ def frame(rows: Iterable[dict], kind: str) -> pandas.DataFrame:
     return pandas.DataFrame(rows, columns=[*sources.COLUMNS[kind]], dtype=object)
 
 
-def lab_rows(typed: Typed) -> Iterator[dict]:
+def lab_rows(typed: Typed, unit: CountUnit) -> Iterator[dict]:
     for number, (day, *counts) in enumerate(typed.counts, start=1):
         for analyte, count in zip(COUNTS, counts, strict=True):
             if count:
                 yield {
-                    "patient_id": PATIENT, "analyte": analyte, "value": count, "unit": "cells/µL",
+                    "patient_id": PATIENT, "analyte": analyte, "value": count, "unit": unit.name,
                     "collected_at": day_of(day), "cell": f"Counts, row {number}, {COUNTS[analyte]} “{count}”",
                 }  # fmt: skip
 
@@ -211,17 +219,18 @@ def days_of(typed: Typed) -> list[date]:
     return [day for day in map(day_of, written) if day]
 
 
-def example(version: dict, thresholds: pandas.DataFrame, last_on: date) -> Typed:
+def example(version: dict, thresholds: pandas.DataFrame, last_on: date, unit: CountUnit = CELLS) -> Typed:
     """A first patient to change: one episode of a protocol, made of its own numbers, over on `last_on`.
 
     `version` is the protocol's row of `View.protocols()["versions"]`, `thresholds` its rows of `thresholds`.
+    Its counts are in `unit`.
     """
     start, onset, between = (last_on - timedelta(days=days) for days in (27, 7, 3))
     cuts = {row["analyte"]: row for row in thresholds.to_dict("records")}
 
     def written(analyte: str, of_hold: float, of_resume: float) -> str:
         cut = cuts.get(analyte)
-        return f"{cut['hold'] * of_hold + cut['resume'] * of_resume:.15g}" if cut else ""
+        return f"{unit.value(cut['hold'] * of_hold + cut['resume'] * of_resume):.15g}" if cut else ""
 
     counts = [
         (day.isoformat(), written("anc", *anc), written("platelets", *platelets))

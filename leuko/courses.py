@@ -8,6 +8,7 @@ from datetime import date
 
 import pandas
 
+from leuko.count_units import CountUnit
 from leuko.facts import read_rows
 from leuko.figures.labels import amount, day_in_words, number_in_words
 
@@ -38,9 +39,9 @@ def number(value: object) -> str:
     return NONE if missing(value) else number_in_words(value)
 
 
-def count(value: object, comparator: object) -> str:
-    """`<100`, in cells/µL."""
-    return NONE if missing(value) else f"{'' if missing(comparator) else comparator}{number(value)}"
+def count(value: object, comparator: object, unit: CountUnit) -> str:
+    """`<100`, or `<0.1`: a count of cells/µL as a number of the unit."""
+    return NONE if missing(value) else f"{'' if missing(comparator) else comparator}{unit.number(value)}"
 
 
 def dose(value: object, unit: object) -> str:
@@ -73,9 +74,9 @@ def headline(to_do: str) -> tuple[str, str]:
     return f"{first}.", rest
 
 
-def standing(course: Row) -> str:
+def standing(course: Row, unit: CountUnit) -> str:
     """The facts of a course in a line: dose, last ANC, since when, the next count, the protocol."""
-    anc = f"{count(course['last_anc'], course['last_anc_comparator'])} cells/µL"
+    anc = f"{count(course['last_anc'], course['last_anc_comparator'], unit)} {unit.words}"
     anc += DERIVED if course["last_anc_derived"] is True else ""
     parts = [
         ("dose now", dose(course["dose_now_mg"], course["dose_unit"])),
@@ -103,9 +104,9 @@ def first_known(course: Row, known_first: pandas.DataFrame) -> str:
 # ---------------------------------------------------------------- episodes
 
 
-def nadir(episode: Row, analyte: str) -> str:
-    """The lowest count of an episode, in cells/µL."""
-    lowest = count(episode[f"{analyte}_nadir"], episode[f"{analyte}_nadir_comparator"])
+def nadir(episode: Row, analyte: str, unit: CountUnit) -> str:
+    """The lowest count of an episode, as a number of the unit."""
+    lowest = count(episode[f"{analyte}_nadir"], episode[f"{analyte}_nadir_comparator"], unit)
     return lowest + (DERIVED if analyte == "anc" and episode["anc_nadir_derived"] is True else "")
 
 

@@ -13,6 +13,7 @@ import duckdb
 import pandas
 
 from leuko import rules
+from leuko.count_units import CELLS, CountUnit
 from leuko.facts import write_facts
 from leuko.protocols import Protocol, ProtocolError, write_tables
 from leuko.protocols.tables import TABLES
@@ -79,22 +80,23 @@ def compare(
     protocols: Iterable[Protocol],
     as_of: date,
     sites: tuple[str, ...] | None = None,
+    unit: CountUnit = CELLS,
     on_step: Callable[[float], None] = lambda share: None,
 ) -> Difference:
     """Compare the protocol tables that `con` holds with `protocols`, as known on `as_of`.
 
     `con` holds the canonical and the protocol tables, which stay as they are; temporary tables of these names, and of
-    the rule's, are replaced and dropped. `sites`: whose patients are compared (None: all). `on_step` is told which
-    share is done, up to 1. Raises ProtocolError where `protocols` cannot be applied, such as a number of days too
-    large for a date.
+    the rule's, are replaced and dropped. `sites`: whose patients are compared (None: all). Counts in sentences are in
+    `unit`. `on_step` is told which share is done, up to 1. Raises ProtocolError where `protocols` cannot be applied,
+    such as a number of days too large for a date.
     """
     try:
-        rules.run(con, as_of, keep=ANSWERS, temporary=True, on_step=lambda share: on_step(share / 2))
+        rules.run(con, as_of, keep=ANSWERS, temporary=True, unit=unit, on_step=lambda share: on_step(share / 2))
         write_facts(con)
         con.execute(f"CREATE OR REPLACE TEMP TABLE asked_before AS {QUERIES['asked']}")
         for name in ANSWERS:
             con.execute(f"DROP TABLE IF EXISTS temp.{name}_before; ALTER TABLE temp.{name} RENAME TO {name}_before")
-        apply(con, protocols, as_of, on_step)
+        apply(con, protocols, as_of, unit, on_step)
         con.execute(QUERIES["words"])
         for name in STEPS:
             query = QUERIES[name]
@@ -114,12 +116,16 @@ def compare(
 
 
 def apply(
-    con: duckdb.DuckDBPyConnection, protocols: Iterable[Protocol], as_of: date, on_step: Callable[[float], None]
+    con: duckdb.DuckDBPyConnection,
+    protocols: Iterable[Protocol],
+    as_of: date,
+    unit: CountUnit,
+    on_step: Callable[[float], None],
 ) -> None:
     """Evaluate under `protocols`, whose temporary tables stand before those that `con` holds."""
     try:
         write_tables(con, protocols, temp=True)
-        rules.run(con, as_of, keep=ANSWERS, temporary=True, on_step=lambda share: on_step(0.5 + share / 2))
+        rules.run(con, as_of, keep=ANSWERS, temporary=True, unit=unit, on_step=lambda share: on_step(0.5 + share / 2))
     except duckdb.DataError as refused:
         raise ProtocolError(f"the protocols cannot be applied: {str(refused).splitlines()[0]}") from refused
     write_facts(con)

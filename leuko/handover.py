@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pandas
 
+from leuko.count_units import CountUnit
 from leuko.courses import NONE, count, dose, missing
 from leuko.extract import NOTICE, load_in_words, software_version
 from leuko.figures.findings import counted, shortened
@@ -30,7 +31,7 @@ FIRST_ROWS = 200  # of the worklist: more than ever fit
 CHARACTER = 0.208  # mm of a character, for each point of its size
 BOLD = 1.15  # as wide as a plain one is a bold character
 LEAST = 24  # characters of what to do, whatever stands before it
-ANC = "Last ANC, cells/µL"
+ANC = "Last ANC"
 SHORT = ("Since", "Next count")
 COLUMNS = {  # head: width in mm, where a line has two lines of text and where it has one
     "What": (45, 52),
@@ -113,7 +114,7 @@ def handover_html(view: View, filters: Filters) -> str:
     body = [
         f"<header><h1>{safe(title)}</h1>{simulated}</header>",
         *map(paragraph, above),
-        lines(found, listed, how, min(TALLEST, room / max(1, len(listed)))),
+        lines(found, listed, how, view.store.unit, min(TALLEST, room / max(1, len(listed)))),
         f"<footer>{paragraph(more(found, listed))}{''.join(map(paragraph, below))}</footer>",
     ]
     return document(title, STYLE, "\n".join(body))
@@ -158,12 +159,12 @@ def by_patient(known: list[dict]) -> dict[str, list[dict]]:
 # ---------------------------------------------------------------- the lines
 
 
-def lines(found: Found, listed: list[str], how: Set, height: float) -> str:
+def lines(found: Found, listed: list[str], how: Set, unit: CountUnit, height: float) -> str:
     if not listed:
         return "<p>Nobody here needs anything now.</p>"
     widths = "".join(f'<col style="width:{how.width(head)}mm">' for head in COLUMNS)
-    heads = "".join(f'<th scope="col"{kind(head)}>{safe(head)}</th>' for head in COLUMNS)
-    body = "".join(line(found.needs[patient], found.courses.get(patient, []), how) for patient in listed)
+    heads = "".join(f'<th scope="col"{kind(head)}>{safe(titled(head, unit))}</th>' for head in COLUMNS)
+    body = "".join(line(found.needs[patient], found.courses.get(patient, []), how, unit) for patient in listed)
     look = f"--size:{how.size}pt;--height:{height:.2f}mm;--lines:{how.lines}"
     return (
         f'<div class="table"><table aria-label="Handover" style="{look}"><colgroup>{widths}</colgroup>'
@@ -171,11 +172,15 @@ def lines(found: Found, listed: list[str], how: Set, height: float) -> str:
     )
 
 
+def titled(head: str, unit: CountUnit) -> str:
+    return f"{head}, {unit.words}" if head == ANC else head
+
+
 def kind(head: str) -> str:
     return ' class="number"' if head == ANC else ' class="short"' if head in SHORT else ""
 
 
-def line(needs: list[dict], courses: list[dict], how: Set) -> str:
+def line(needs: list[dict], courses: list[dict], how: Set, unit: CountUnit) -> str:
     first, *others = needs
     same = [course for course in courses if course["drug"] == first["drug"]]
     course = next(iter([*same, *courses]), {})  # that of the drug, or else the patient's most urgent one
@@ -187,7 +192,7 @@ def line(needs: list[dict], courses: list[dict], how: Set) -> str:
         "Drug and dose": drug_and_dose(drug, course, how),
         "What to do": to_do(first, [also_needed(each, drug) for each in others], how),
         "Since": short_day(first["since"]),
-        ANC: last_anc(course, how),
+        ANC: last_anc(course, how, unit),
         "Next count": short_day(course.get("next_lab_due_on")),
         "Notes": "",
     }
@@ -234,11 +239,11 @@ def to_do(first: dict, others: list[str], how: Set) -> str:
     return f"<span><strong>{safe(also)}</strong>{safe(cut_short(words, max(LEAST, room)))}</span>"
 
 
-def last_anc(course: dict, how: Set) -> str:
+def last_anc(course: dict, how: Set, unit: CountUnit) -> str:
     if missing(course.get("last_anc")):
         return NONE
     on = f"on {short_day(course['last_anc_on'])}"
-    number = safe(count(course["last_anc"], course["last_anc_comparator"]))
+    number = safe(count(course["last_anc"], course["last_anc_comparator"], unit))
     return f"{number}<br>{on}" if how.lines > 1 else f"{number} {on}"
 
 

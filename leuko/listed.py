@@ -7,14 +7,14 @@ from pathlib import Path
 
 import duckdb
 
-from leuko import rules
-
 FOLDER = Path(__file__).parent / "queries"
 TABLES = {name: (FOLDER / f"{name}.sql").read_text(encoding="utf-8") for name in ("listed", "listed_alerts")}
 
 
 def write(con: duckdb.DuckDBPyConnection, *, temporary: bool = False) -> None:
-    """Write the tables from the answers, the alerts, the patients and the vocabulary of statuses in `con`."""
-    con.execute(rules.WORDS[1])
+    """Write the tables from the answers, the alerts, the patients and the vocabulary of statuses in `con`.
+
+    `con` knows the words of the rule, which ran in it.
+    """
     for name, query in TABLES.items():
         con.execute(f"CREATE OR REPLACE {'TEMP TABLE' if temporary else 'TABLE'} {name} AS\n{query}")

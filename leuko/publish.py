@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from leuko import additions, answers, changes, history, sources
+from leuko import additions, answers, changes, count_units, history, sources
 from leuko.audit import write_settings
 from leuko.evaluation import last_day
 from leuko.facts import write_facts, write_grades
@@ -245,7 +245,7 @@ def sign(
     con.execute("DROP TABLE IF EXISTS changed_courses")
     if follows(con):
         history.carry_on(con)
-        changes.write(con, said["as_of"], *compared)
+        changes.write(con, said["as_of"], count_units.at_load(con), *compared)
     else:
         changes.write_nothing(con)
     history.write(con, new.load, holds, touched, made or history.made_now(new.settings))

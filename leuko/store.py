@@ -17,9 +17,10 @@ from pathlib import Path
 import duckdb
 import pandas
 
-from leuko import accounts, alerts, audit, changes, checks, cohort, listed, measures, rules
+from leuko import accounts, alerts, audit, changes, checks, cohort, count_units, listed, measures, rules
 from leuko.access import EVERYTHING, Sight
 from leuko.accounts import Accounts
+from leuko.count_units import CountUnit
 from leuko.difference import Difference, compare
 from leuko.protocols import Protocol
 from leuko.seen import narrowed
@@ -44,7 +45,7 @@ PATIENTS = "count(*) FILTER (WHERE alone) + count(DISTINCT CASE WHEN NOT alone T
 REPLAYS = 4
 MOST_ROWS = 1000
 # Which tables and columns a published file has: another number wherever they change.
-LAYOUT = 9
+LAYOUT = 10
 
 
 class StoreError(ValueError):
@@ -138,7 +139,10 @@ class Data(Aside):
 
 @dataclass(frozen=True)
 class Patient:
-    """One patient as known on a day: frames in time order, counts in cells/µL, None where missing."""
+    """One patient as known on a day: frames in time order, counts in cells/µL, None where missing.
+
+    `unit` is that in which the counts are shown; sentences in the frames have it already.
+    """
 
     about: dict
     worklist: pandas.DataFrame
@@ -155,13 +159,14 @@ class Patient:
     sources: pandas.DataFrame
     growth_factors: pandas.DataFrame
     known_first: pandas.DataFrame
+    unit: CountUnit
 
 
 class Store:
     """One published file. `path` is the real file behind the name: key every cache by it.
 
     `loaded_at`: when its load began (UTC). `settings`: those its audit events can be read with; `settings_waiting`: the
-    names of those that a file changed since, and that wait for the next load.
+    names of those that a file changed since, and that wait for the next load. `unit`: that in which counts are shown.
     """
 
     def __init__(self, path: str | os.PathLike):
@@ -173,6 +178,7 @@ class Store:
             except SettingsError as refused:
                 raise StoreError(str(refused)) from refused
             self.settings, self.settings_waiting = audit.settings_in_force(cursor, written)
+            self.unit = count_units.chosen(self.settings)
             began = cursor.execute("SELECT loaded_at FROM loads WHERE number = ?", [self.about.number])
             self.loaded_at = began.fetchall()[0][0].replace(tzinfo=UTC)
         self._replays: OrderedDict[date, duckdb.DuckDBPyConnection] = OrderedDict()
@@ -351,7 +357,9 @@ class View:
                 return self._changed(cursor, "FROM changed_courses", filters)
         with self.day(since) as cursor:
             before = cursor.execute("SELECT patient_id, drug, protocol, status, dose_mg, dose_unit FROM worklist").df()
-        with self.day(self.as_of) as cursor, changes.since(cursor, since, before, self.as_of) as query:
+        with self.day(self.as_of) as cursor, changes.since(
+            cursor, since, before, self.as_of, self.store.unit
+        ) as query:
             return self._changed(cursor, query, filters)
 
     def _changed(self, cursor: duckdb.DuckDBPyConnection, query: str, filters: Filters) -> pandas.DataFrame:
@@ -441,7 +449,7 @@ class View:
     def cohort(self, scope: cohort.Scope = cohort.EVERYTHING, weeks: int | None = None) -> cohort.Cohort:
         """The chosen courses side by side: see `leuko.cohort.read`."""
         with self.day(self.as_of) as cursor:
-            return cohort.read(cursor, self.as_of, scope, self.sites, weeks)
+            return cohort.read(cursor, self.as_of, scope, self.sites, weeks, self.store.unit)
 
     def cohort_choices(self) -> dict[str, list[str]]:
         """What a cohort can be chosen by: see `leuko.cohort.choices`."""
@@ -451,7 +459,7 @@ class View:
     def patient(self, patient_id: str) -> Patient | None:
         """Everything known of a patient, or None where there is none at the sites that may be seen."""
         with self.store.patient_day(patient_id, self.as_of) as cursor, narrowed(cursor, self.sight):
-            cursor.execute(rules.WORDS[1])
+            rules.write_words(cursor, self.store.unit)
             about = self._about(cursor, patient_id)
             if about is None:
                 return None
@@ -509,6 +517,7 @@ class View:
                     JOIN related ON related.protocol = episodes.protocol AND related.cause = episodes.cause
                     WHERE episodes.patient_id = $patient AND episodes.recovered_on IS NULL AND len(related.first) > 0"""
                 ),
+                unit=self.store.unit,
             )
 
     def _about(self, cursor: duckdb.DuckDBPyConnection, patient_id: str) -> dict | None:
@@ -538,7 +547,7 @@ class View:
         in the order in which the protocol has them. Whether a row's text was read is `verified`.
         """
         with self.cursor() as cursor:
-            cursor.execute(rules.WORDS[1])
+            rules.write_words(cursor, self.store.unit)
             return {part: cursor.execute(query).df() for part, query in PROTOCOLS.items()}
 
     def courses_by_protocol(self) -> dict[str, int]:
@@ -552,7 +561,7 @@ class View:
     ) -> Difference:
         """What would be another under these protocols: see `leuko.difference.compare`. Patients with their names."""
         with self.store.cursor() as cursor:
-            found = compare(cursor, protocols, self.as_of, self.sites, on_step)
+            found = compare(cursor, protocols, self.as_of, self.sites, self.store.unit, on_step)
         affected = {*found.statuses["patient_id"], *found.decisions["patient_id"]}
         with self.cursor() as cursor:
             names = cursor.execute(
@@ -582,7 +591,7 @@ class View:
             with self.cursor() as cursor:
                 return cursor.execute("FROM check_results").df()
         with self.cursor(copied=checks.READ) as cursor:
-            return checks.run(cursor, self.store.about.as_of)
+            return checks.run(cursor, self.store.about.as_of, self.store.unit)
 
     def failing(self, check: str) -> pandas.DataFrame:
         """The failing rows of a check, at most 1,000: `patient_id`, `name`, `day`, `words`, `source`."""
@@ -590,7 +599,7 @@ class View:
             if self.sites is None:
                 rows = cursor.execute('SELECT * EXCLUDE ("check") FROM check_failures WHERE "check" = ?', [check]).df()
             else:
-                rows = checks.failing(cursor, check, self.store.about.as_of)
+                rows = checks.failing(cursor, check, self.store.about.as_of, self.store.unit)
             names = cursor.execute("SELECT patient_id, name FROM patients").df()
         return rows.merge(names, on="patient_id", how="left")
 

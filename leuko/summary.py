@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from leuko.count_units import CountUnit
 from leuko.courses import (
     CERTAINTY,
     COUNTS,
@@ -217,7 +218,7 @@ def course_block(course: dict, patient: Patient) -> Block:
         cut(rest, 2),
         cut(f"Must be known first: {known}." if known else "", 2),
         cut(CERTAINTY.get(course["certainty"], ""), 1),
-        cut(standing(course), 2, look="faint"),
+        cut(standing(course, patient.unit), 2, look="faint"),
     ]
     return together(parts, coloured(course["tone"]), 1)
 
@@ -231,26 +232,26 @@ def episodes(patient: Patient) -> Listed:
     units = dict(zip(patient.worklist["drug"], patient.worklist["dose_unit"], strict=True))
 
     def made(many: int) -> str:
-        body = [episode_row(episode, units.get(episode["drug"])) for episode in known[:many]]
+        body = [episode_row(episode, units.get(episode["drug"]), patient.unit) for episode in known[:many]]
         inner = set_table("Episodes", EPISODES, body)
-        return section("Episodes, counts in cells/µL", "earlier", many, len(known), inner)
+        return section(f"Episodes, counts in {patient.unit.words}", "earlier", many, len(known), inner)
 
     if not known:
         return Listed([], lambda _: "<p>No episode of low counts is known.</p>")
     return Listed([5, *[1] * (len(known) - 1)], made)
 
 
-def episode_row(episode: dict, unit: str | None) -> list[object]:
+def episode_row(episode: dict, dose_unit: str | None, unit: CountUnit) -> list[object]:
     return [
         f"{episode['episode']}, {episode['drug']}",
         day(episode["onset_on"]),
         "open" if missing(episode["recovered_on"]) else day(episode["recovered_on"]),
         TRIGGERS[episode["trigger"]],
-        nadir(episode, "anc"),
-        nadir(episode, "platelets"),
+        nadir(episode, "anc", unit),
+        nadir(episode, "platelets", unit),
         clock(episode, "days_below"),
         clock(episode, "days_to_recovery"),
-        dose(episode["dose_at_onset_mg"], unit),
+        dose(episode["dose_at_onset_mg"], dose_unit),
     ]
 
 

@@ -17,7 +17,7 @@ from leuko.audit import GROUPS, Scope
 from leuko.extract import ENDINGS
 from leuko.figures.findings import percent
 from leuko.measures import MEASURES
-from leuko.settings import Setting, fault_of
+from leuko.settings import Setting, fault_of, numbers, with_values
 from leuko.store import About, Filters, Store
 from pages.common import address, shared
 from pages.common.cards import draw_cards
@@ -80,8 +80,8 @@ def take_settings(settings: dict[str, Setting]) -> dict[str, int]:
     for name in JUDGING:
         address.take(name, lambda said, name=name: next(valid_numbers(settings, name, said), settings[name].value))
     changed = {name: st.session_state[name] for name in JUDGING if st.session_state[name] is not None}
-    values = {name: int(changed.get(name, setting.value)) for name, setting in settings.items()}
-    for name in settings:
+    values = {name: int(changed.get(name, setting.value)) for name, setting in numbers(settings).items()}
+    for name in values:
         address.put(name, [] if values[name] == settings[name].value else [str(values[name])])
     return values
 
@@ -175,10 +175,11 @@ def was(how_many: int) -> str:
 
 def draw_settings(settings: dict[str, Setting], values: dict[str, int], waiting: tuple[str, ...]) -> None:
     """Every setting with its default and source; those that only judge can be changed here, for this page."""
+    in_force = with_values(settings, values, "the page")
     changed = [
-        f"{name} {values[name]:,} instead of {settings[name].default:,}"
-        for name in settings
-        if values[name] != settings[name].default
+        f"{name} {setting.written(setting.value)} instead of {setting.written(setting.default)}"
+        for name, setting in in_force.items()
+        if setting.changed
     ]
     words = "; ".join(changed) if changed else "all at their defaults"
     with st.expander(f"Settings: {shared.plain(words)}", key="settings"):
@@ -200,14 +201,14 @@ def draw_settings(settings: dict[str, Setting], values: dict[str, int], waiting:
         rows = [
             {
                 "Setting": name,
-                "In force": f"{values[name]:,}",
-                "Default": f"{setting.default:,}",
+                "In force": setting.written(setting.value),
+                "Default": setting.written(setting.default),
                 "Unit": setting.unit,
                 "What": setting.what,
                 "Source": setting.source,
                 "Changed by": "this page" if name in JUDGING else "settings.toml, then a load",
             }
-            for name, setting in settings.items()
+            for name, setting in in_force.items()
         ]
         st.html(table(rows, ("In force", "Default")))
         if waiting:

@@ -12,8 +12,8 @@ import streamlit as st
 from leuko.access import Sight
 from leuko.cohort import CHOICES, Cohort, Scope, findings
 from leuko.cohort.survival import Curve
+from leuko.count_units import CountUnit
 from leuko.figures.findings import percent
-from leuko.figures.labels import number_in_words
 from leuko.protocols.words import in_words
 from leuko.store import About, Filters, Store
 from pages.common import address, cohort_parts, shared
@@ -107,11 +107,11 @@ def how_soon(recoveries: Curve, minimum: int) -> str:
     return f"half of the first episodes were over within {shared.days(recoveries.median)}"
 
 
-def what_an_episode_is(thresholds: pd.DataFrame) -> str:
+def what_an_episode_is(thresholds: pd.DataFrame, unit: CountUnit) -> str:
     """`An episode begins with the draw that meets a hold threshold (ANC below 500 or below 1,000, by protocol) …`"""
     holds = thresholds[thresholds["role"].eq("hold")]
     anc = holds[holds["analyte"].eq("anc")].drop_duplicates(["operator", "number"]).sort_values("number")
-    words = " or ".join(f"{in_words(row.operator)} {number_in_words(row.number)}" for row in anc.itertuples())
+    words = " or ".join(f"{in_words(row.operator)} {unit.sentence(row.number)}" for row in anc.itertuples())
     several = ", by protocol" if len(anc) > 1 else ""
     platelets = "; under some protocols platelets too" if holds["analyte"].eq("platelets").any() else ""
     return (
@@ -170,7 +170,7 @@ def main() -> None:
         else:
             recoveries, _ = findings.recoveries(cohort.courses)
             st.subheader(shared.plain(first_sentence(cohort.courses, recoveries, minimum)), anchor=False)
-            st.markdown(shared.plain(what_an_episode_is(cohort.thresholds)))
+            st.markdown(shared.plain(what_an_episode_is(cohort.thresholds, cohort.unit)))
         if narrowed:
             st.caption(f"Only {shared.plain(narrowed)}")
         shared.replay_banner(store, as_of)

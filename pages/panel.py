@@ -13,6 +13,7 @@ import streamlit as st
 from pandas.io.formats.style import Styler
 
 from leuko.access import Sight
+from leuko.count_units import CountUnit
 from leuko.store import MOST_ROWS, About, Aside, Filters
 from pages.common import address, clicks, shared
 from pages.common.alerts import draw_alerts_of_panel
@@ -128,7 +129,7 @@ def shown_sentence(counts: dict, page: int) -> str:
     return f"Showing {first:,}–{last:,} of {courses} in {patients}{of_all}, most urgent first"
 
 
-def as_table(worklist: pd.DataFrame, as_of: date, remarks: pd.Series) -> pd.DataFrame:
+def as_table(worklist: pd.DataFrame, as_of: date, remarks: pd.Series, unit: CountUnit) -> pd.DataFrame:
     """The worklist as on the screen; nothing else is in it, since a hidden column can be shown again."""
     waited = pd.Timestamp(as_of) - pd.to_datetime(worklist["since"])
     return pd.DataFrame(
@@ -140,9 +141,9 @@ def as_table(worklist: pd.DataFrame, as_of: date, remarks: pd.Series) -> pd.Data
             "Days": waited.dt.days,
             "Drug": worklist["drug"],
             "Dose now": worklist["dose_now_mg"],
-            "Last ANC": worklist["last_anc"],
+            "Last ANC": worklist["last_anc"].map(unit.value, na_action="ignore"),
             "Drawn on": worklist["last_anc_on"].map(shared.day),
-            "Last 12 ANC": worklist["recent_anc"],
+            "Last 12 ANC": worklist["recent_anc"].map(lambda last: [*map(unit.value, last)], na_action="ignore"),
             "Certainty": worklist["certainty"],
             "Site, clinician": shared.both(worklist["site"], worklist["clinician"]),
         }
@@ -166,7 +167,7 @@ def styled(table: pd.DataFrame, worklist: pd.DataFrame) -> Styler:
     return written
 
 
-def columns() -> dict:
+def columns(unit: CountUnit) -> dict:
     """Widths in pixels that fit on a screen 1440 wide."""
     text, figure = st.column_config.TextColumn, st.column_config.NumberColumn
     line = shared.tone_colour("wait", shared.theme())
@@ -178,9 +179,11 @@ def columns() -> dict:
         "Days": figure(width=88),
         "Drug": text(width=114),
         "Dose now": figure(width=122),
-        "Last ANC": figure("ANC, cells/µL", width=126, help="The last ANC; derived: from WBC and differential"),
+        "Last ANC": figure(f"ANC, {unit.words}", width=126, help="The last ANC; derived: from WBC and differential"),
         "Drawn on": text(width=82),
-        "Last 12 ANC": st.column_config.LineChartColumn("Trend", width=62, y_min=0, color=line, help="The last 12 ANC"),
+        "Last 12 ANC": st.column_config.LineChartColumn(
+            "Trend", width=62, y_min=0, color=line, help=f"The last 12 ANC, {unit.words}"
+        ),
         "Certainty": text(width=72, help="firm: the days between counts leave nothing open; sparse: they do"),
         "Site, clinician": text(width=98),
     }
@@ -295,12 +298,12 @@ def remarks(worklist: pd.DataFrame, as_of: date, changed: pd.DataFrame) -> pd.Se
     return new + pd.Series([f" · {word}" if word else "" for word in marks(worklist, as_of)], dtype="string")
 
 
-def draw_worklist(worklist: pd.DataFrame, as_of: date, changed: pd.DataFrame) -> None:
+def draw_worklist(worklist: pd.DataFrame, as_of: date, changed: pd.DataFrame, unit: CountUnit) -> None:
     """The rows; a click anywhere in one opens its patient."""
     event = clicks.place("worklist").dataframe(
-        styled(as_table(worklist, as_of, remarks(worklist, as_of, changed)), worklist),
+        styled(as_table(worklist, as_of, remarks(worklist, as_of, changed), unit), worklist),
         key="worklist",
-        column_config=columns(),
+        column_config=columns(unit),
         hide_index=True,
         row_height=ROW_HEIGHT,
         height=min(TABLE_HEIGHT, ROW_HEIGHT * len(worklist) + 40),
@@ -319,7 +322,7 @@ def draw_listed(path: str, as_of: date, filters: Filters, changed: pd.DataFrame)
     """A screenful of the worklist. The next is drawn without the rest: it asks anew for its sight, and is logged."""
     source = path, opened("panel")
     page = draw_pages(read_counts(*source, as_of, filters))
-    draw_worklist(read_worklist(*source, as_of, filters, page), as_of, changed)
+    draw_worklist(read_worklist(*source, as_of, filters, page), as_of, changed, shared.store_at(path).unit)
     note_address()
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 from pandas.io.formats.style import Styler
 
 from leuko.access import Sight
+from leuko.count_units import CountUnit
 from leuko.courses import identity
 from leuko.figures import GRADE_VERSION, use_in_words
 from leuko.notes import cause_in_words
@@ -133,9 +134,8 @@ def draw_numbers(patient: Patient, set_aside: pd.DataFrame) -> None:
     st.subheader("The numbers", anchor=False)
     newest = patient.counts[patient.counts["analyte"].isin(NAMES)].iloc[::-1].reset_index(drop=True)
     with st.expander(f"Counts: {len(newest):,}, of which {int((~newest['used']).sum()):,} not used"):
-        st.dataframe(
-            count_table(newest), hide_index=True, placeholder=shared.NONE, alt="All counts, the newest first"
-        )
+        shown = count_table(newest, patient.unit)
+        st.dataframe(shown, hide_index=True, placeholder=shared.NONE, alt="All counts, the newest first")
     with st.expander(f"Doses: {shared.counted(len(patient.doses), 'row')}"):
         st.dataframe(dose_table(patient.doses), hide_index=True, placeholder=shared.NONE, alt="All doses")
     with st.expander(f"Events: {shared.counted(len(patient.events), 'row')}"):
@@ -150,12 +150,12 @@ def how_many(set_aside: pd.DataFrame) -> str:
     return f"{'at least ' if len(set_aside) == MOST_ROWS else ''}{shared.counted(len(set_aside), 'row')}"
 
 
-def count_table(counts: pd.DataFrame) -> Styler:
+def count_table(counts: pd.DataFrame, unit: CountUnit) -> Styler:
     table = pd.DataFrame(
         {
             "Collected": counts["collected_at"],
             "Count": counts["analyte"].map(NAMES),
-            "cells/µL": counts["value"],
+            unit.words: counts["value"].map(unit.value, na_action="ignore"),
             "As reported": (counts["raw_value"].fillna("") + " " + counts["raw_unit"].fillna("")).str.strip(),
             f"{GRADE_VERSION} grade": counts["grade"],
             "Used": [use_in_words(count) for count in counts.to_dict("records")],
@@ -165,10 +165,10 @@ def count_table(counts: pd.DataFrame) -> Styler:
             "Source": counts["source"],
         }
     )
-    style = table.style.format(shared.number, subset=["cells/µL", f"{GRADE_VERSION} grade"])
+    style = table.style.format(shared.number, subset=[unit.words, f"{GRADE_VERSION} grade"])
     for place in counts.index[counts["comparator"].fillna("").ne("")]:
         sign = counts.at[place, "comparator"]
-        style.format(lambda value, sign=sign: shared.number(value, "", sign), subset=([place], "cells/µL"))
+        style.format(lambda value, sign=sign: shared.number(value, "", sign), subset=([place], unit.words))
     return style
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from leuko.access import Sight
+from leuko.count_units import CountUnit
 from leuko.courses import COUNTS, action_words
 from leuko.protocols.words import in_words
 from pages.common import address, shared
@@ -68,11 +69,12 @@ def label(version: dict) -> str:
 # What it says, in one sentence
 
 
-def sentence(version: dict, parts: dict[str, pd.DataFrame]) -> str:
-    hold, resume = (counts_in_words(parts["thresholds"], *role) for role in (("hold", " or "), ("resume", " and ")))
+def sentence(version: dict, parts: dict[str, pd.DataFrame], unit: CountUnit) -> str:
+    roles = ("hold", " or "), ("resume", " and ")
+    hold, resume = (counts_in_words(parts["thresholds"], *role, unit) for role in roles)
     back = "; the counts are back when" if version["cause_required"] else ", until"
     said = [
-        f"{version['at_onset']} when {hold}{back} {resume} cells/µL",
+        f"{version['at_onset']} when {hold}{back} {resume} {unit.words}",
         "" if shared.is_missing(version["requires"]) else f"only where {version['requires']} is recorded",
         decide(parts["during"], "decision", "is made at a draw", "are made at a draw"),
         decide(parts["recovery"], "clause", "decides at recovery", "decide at recovery"),
@@ -81,9 +83,9 @@ def sentence(version: dict, parts: dict[str, pd.DataFrame]) -> str:
     return "; ".join(part for part in said if part) + "."
 
 
-def counts_in_words(thresholds: pd.DataFrame, role: str, joint: str) -> str:
+def counts_in_words(thresholds: pd.DataFrame, role: str, joint: str, unit: CountUnit) -> str:
     return joint.join(
-        f"{COUNTS[row['analyte']]} {VERBS[row['analyte']]} {threshold(row, role)}{unseen(row)}"
+        f"{COUNTS[row['analyte']]} {VERBS[row['analyte']]} {threshold(row, role, unit)}{unseen(row)}"
         for row in thresholds.to_dict("records")
     )
 
@@ -92,9 +94,9 @@ def unseen(row: dict) -> str:
     return "" if row["verified"] else " (not verified)"
 
 
-def threshold(row: dict, role: str) -> str:
+def threshold(row: dict, role: str, unit: CountUnit) -> str:
     """`below 500`: the count at which a row of the thresholds holds or resumes."""
-    return f"{in_words(row[f'{role}_operator'])} {shared.number(row[role])}"
+    return f"{in_words(row[f'{role}_operator'])} {unit.number(row[role])}"
 
 
 def decide(rows: pd.DataFrame, one: str, does: str, do: str) -> str:
@@ -121,8 +123,9 @@ def told(row: dict) -> str:
     return row.get("title") or COUNTS.get(row.get("analyte")) or CAUSES.get(row.get("cause")) or str(row.get("line"))
 
 
-def draw_sentence(version: dict, parts: dict[str, pd.DataFrame]) -> None:
-    st.html(f'<div style="font-size:1.35rem;line-height:1.3;font-weight:600">{safe(sentence(version, parts))}</div>')
+def draw_sentence(version: dict, parts: dict[str, pd.DataFrame], unit: CountUnit) -> None:
+    said = safe(sentence(version, parts, unit))
+    st.html(f'<div style="font-size:1.35rem;line-height:1.3;font-weight:600">{said}</div>')
     marked = unverified(parts)
     if marked:
         listed = "".join(f"<li>{safe(words)}</li>" for words in marked)
@@ -132,8 +135,8 @@ def draw_sentence(version: dict, parts: dict[str, pd.DataFrame]) -> None:
 # What it says, table by table
 
 
-def draw_tables(version: dict, parts: dict[str, pd.DataFrame]) -> None:
-    draw_part("Thresholds", threshold_rows(parts["thresholds"]), "")
+def draw_tables(version: dict, parts: dict[str, pd.DataFrame], unit: CountUnit) -> None:
+    draw_part("Thresholds", threshold_rows(parts["thresholds"], unit), "")
     if version["cause_required"] or len(parts["related"]):
         draw_part("Once the cause is known", related_rows(parts["related"]), "Nothing is said of a known cause.")
     if len(parts["during"]):
@@ -188,12 +191,12 @@ def general(version: dict) -> list[dict]:
     return [{"What": name, "This table": fact} for name, fact in facts.items()]
 
 
-def threshold_rows(thresholds: pd.DataFrame) -> list[dict]:
+def threshold_rows(thresholds: pd.DataFrame, unit: CountUnit) -> list[dict]:
     return [
         {
             "Count": COUNTS[row["analyte"]],
-            "Hold, cells/µL": threshold(row, "hold"),
-            "Resume, cells/µL": threshold(row, "resume"),
+            f"Hold, {unit.words}": threshold(row, "hold", unit),
+            f"Resume, {unit.words}": threshold(row, "resume", unit),
             **evidence(row),
         }
         for row in thresholds.to_dict("records")
@@ -246,7 +249,7 @@ def main() -> None:
     everything = read_protocols(store.path, opened("protocols"))
     version = choose(everything["versions"])
     parts = {name: rows[rows["protocol"].eq(version["protocol"])] for name, rows in everything.items()}
-    draw_sentence(version, parts)
+    draw_sentence(version, parts, store.unit)
     address.take("part", lambda said: next((part for part in PARTS if part in said), "table"))
     part = st.segmented_control(
         "What to see", list(PARTS), format_func=PARTS.get, required=True, key="part", label_visibility="collapsed"
@@ -255,7 +258,7 @@ def main() -> None:
     if part == "try":
         draw_checker(store, version, parts["thresholds"])
     else:
-        draw_tables(version, parts)
+        draw_tables(version, parts, store.unit)
 
 
 shared.only_within_dashboard()

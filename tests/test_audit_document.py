@@ -56,7 +56,7 @@ def test_the_settings_are_those_that_ship():
     assert [row["setting"] for row in listed] == [f"`{name}`" for name in default_settings()]
     for row, setting in zip(listed, default_settings().values(), strict=True):
         bounds = (row["default"], row["from"], row["to"])
-        assert bounds == (setting.in_words, f"{setting.least:,}", f"{setting.most:,}")
+        assert bounds == (setting.in_words, setting.written(setting.least), setting.written(setting.most))
         assert (row["what it means"], row["source"]) == (setting.what, setting.source)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 import leuko
 from leuko.checker import Typed, check, example
+from leuko.count_units import CELLS
 from leuko.protocols import write_tables
 from leuko.settings import default_settings
 from leuko.store import PROTOCOLS as QUERIES
@@ -307,7 +308,7 @@ def test_empty_rows_are_passed_over(ask):
 
 @pytest.mark.parametrize("protocol", [protocol.id for protocol in leuko.load_protocols()])
 def test_the_example_of_every_protocol_is_one_episode_of_its_own_numbers(tables, protocol):
-    tables.execute(leuko.rules.WORDS[1])
+    leuko.rules.write_words(tables, CELLS)
     leuko.facts.write_facts(tables, temporary=False)
     versions, thresholds = (tables.execute(QUERIES[name]).df() for name in ("versions", "thresholds"))
     version = versions[versions["protocol"].eq(protocol)].iloc[0].to_dict()

@@ -21,8 +21,10 @@ from datetime import date
 import pandas as pd
 import pytest
 
+from leuko.count_units import CELLS
 from leuko.facts import read_rows
 from leuko.figures.cohort import trajectories
+from leuko.figures.counts import band_words
 from leuko.store import Store
 from tests import hostile
 from tests.cohort_wards import Ward
@@ -169,7 +171,7 @@ def test_the_bands_are_those_of_the_table_and_their_words_stand_beside_them(open
         edges = {(shape["y0"], shape["y1"]) for shape in layout["shapes"] if shape["type"] == "rect"}
         assert edges == {(float(band["at_least"]), float(band["below"])) for band in read_rows("bands")}
         words = {note["text"] for note in layout["annotations"]}
-        assert {band["words"] for band in read_rows("bands")} <= words
+        assert {band_words(band, CELLS) for band in read_rows("bands")} <= words
 
 
 def test_a_week_is_coloured_by_its_band_and_one_without_a_count_is_not(open_page):
@@ -265,7 +267,7 @@ def test_the_shift_table_stands_in_the_page(open_page):
 
 def test_nothing_of_a_patient_is_in_a_table_that_is_not_shown(open_page):
     doses = open_page(opened=["doses"]).dataframe[0].value
-    assert set(doses) == {"Patient", "Starting dose", "Given", "Lowest ANC", "Median ANC"}
+    assert set(doses) == {"Patient", "Starting dose", "Given", "Lowest ANC, cells/µL", "Median ANC, cells/µL"}
 
 
 # Filters, day, address
@@ -410,7 +412,7 @@ def test_a_line_answers_between_its_counts_too_and_names_no_count_there():
         {"course": [1, 1, 1, 2, 2], "patient_id": ["A", "A", "A", "B", "B"], "drug": "dasatinib", "comparator": ""}
         | {"day": [0, 20, 21, 0, 10], "anc": [4000.0, 2000.0, 1900.0, 1000.0, 500.0]}
     )
-    trace = trajectories.between(lines, 5)
+    trace = trajectories.between(lines, CELLS, 5)
     assert list(zip(trace["x"], trace["y"], strict=True)) == [(5, 3500), (10, 3000), (15, 2500), (5, 750)]
     assert [who[1] for who in trace["customdata"]] == ["A", "A", "A", "B"]
     assert trace["customdata"][0][2] == "between day 0 and day 20"

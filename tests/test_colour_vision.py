@@ -7,7 +7,9 @@ from itertools import combinations, pairwise
 
 import pytest
 
+from leuko.count_units import named
 from leuko.facts import read_rows
+from leuko.figures.counts import band_words
 from leuko.figures.palette import PALETTE
 from tests.colour_vision import DEFICIENCIES, apart
 
@@ -71,6 +73,7 @@ def test_no_colour_stands_alone():
             assert one["word"] != other["word"]
 
 
-def test_every_band_has_words_of_its_own():
-    words = [band["words"] for band in read_rows("bands")]
+@pytest.mark.parametrize("unit", [named("cells/uL"), named("10^9/L")])
+def test_every_band_has_words_of_its_own(unit):
+    words = [band_words(band, unit) for band in read_rows("bands")]
     assert all(words) and len(set(words)) == len(words)

@@ -8,8 +8,10 @@ from types import SimpleNamespace
 import pandas
 import pytest
 
+from leuko.count_units import CELLS
 from leuko.facts import read_rows
 from leuko.figures import labels, patient_figure
+from leuko.figures.counts import band_words
 from leuko.figures.palette import PALETTE
 
 AS_OF = date(2026, 3, 31)
@@ -79,6 +81,7 @@ def patient(counts=(), doses=(), episodes=(), decisions=(), lines=(), events=(),
         lines=frame(LINES, list(lines)),
         events=frame(EVENTS, list(events), ["occurred_at"]),
         worklist=frame(WORKLIST, list(worklist)),
+        unit=CELLS,
     )
 
 
@@ -190,7 +193,7 @@ def test_bands_are_there_without_any_data(scale, theme):
     figure = patient_figure(patient(), AS_OF, scale=scale, theme=theme)
     fills = [shape.get("fillcolor") for shape in figure["layout"]["shapes"]]
     for band in read_rows("bands"):
-        assert band["words"] in words(figure)
+        assert band_words(band, CELLS) in words(figure)
         assert PALETTE[theme][f"{band['tone']}_band"] in fills
     assert "as of 31 March 2026" in words(figure)
 

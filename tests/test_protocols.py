@@ -7,9 +7,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from leuko.count_units import CELLS
 from leuko.protocols import ProtocolError, in_words, load_protocols, schema, version, write_tables
 from leuko.protocols.conditions import OPERATORS
-from leuko.rules import WORDS
+from leuko.rules import write_words
 
 SPEC = Path(__file__).parent / "spec"
 
@@ -499,7 +500,7 @@ def test_operators_in_words(operator, words):
 
 def test_sentences_of_the_rule_say_operators_in_the_same_words():
     con = duckdb.connect()
-    con.execute(WORDS[1])
+    write_words(con, CELLS)
     for operator in OPERATORS:
         said = con.execute("SELECT threshold_words(?, 1500)", [operator]).fetchall()[0][0]
         assert said == f"{in_words(operator)} 1,500"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from leuko import count_units
 from leuko.facts import read_rows
 from leuko.settings import SettingsError, default_settings, read_settings, with_values
 
@@ -19,7 +20,9 @@ DEFAULTS = {
     "gcsf_after_days": 14,
     "gcsf_from_episode": 3,
     "minimum_denominator": 10,
+    "count_unit": "cells/uL",
 }
+NUMBERS = [name for name in DEFAULTS if name != "count_unit"]
 GRACE = [name for name in DEFAULTS if name.endswith("_grace_days")]
 
 
@@ -42,7 +45,7 @@ def test_without_a_file_every_setting_has_its_default(tmp_path):
     assert not any(setting.changed for setting in settings.values())
 
 
-@pytest.mark.parametrize("name", DEFAULTS)
+@pytest.mark.parametrize("name", NUMBERS)
 def test_every_setting_says_what_it_is_in_which_unit_and_where_it_comes_from(name):
     setting = default_settings()[name]
     assert setting.name == name
@@ -53,7 +56,23 @@ def test_every_setting_says_what_it_is_in_which_unit_and_where_it_comes_from(nam
 
 
 def test_the_table_has_no_empty_cell():
-    assert [row["name"] for row in read_rows("settings") if not all(row.values())] == []
+    of_words, of_numbers = {"unit", "least", "most"}, {"choices"}
+    for row in read_rows("settings"):
+        empty = {column for column, cell in row.items() if not cell}
+        assert empty == (of_words if row["choices"] else of_numbers), row["name"]
+
+
+def test_the_unit_of_counts_is_one_of_those_that_are_known(written):
+    assert default_settings()["count_unit"].choices == count_units.names()
+    for name in count_units.names():
+        assert written(f'count_unit = "{name}"')["count_unit"].value == name
+
+
+@pytest.mark.parametrize(("value", "said"), [('"10^6/L"', ", not '10^6/L'"), ("3", ", not 3"), ('["10^9/L"]', "")])
+def test_another_unit_is_refused_in_one_line(written, value, said):
+    with pytest.raises(SettingsError) as refused:
+        written(f"count_unit = {value}")
+    assert str(refused.value) == f'settings.toml: count_unit: must be "cells/uL" or "10^9/L"{said}'
 
 
 def test_a_file_changes_what_it_names_and_nothing_else(written):
@@ -73,7 +92,7 @@ def test_an_empty_file_and_one_of_windows_are_read(written, text):
     assert written(text) == default_settings()
 
 
-@pytest.mark.parametrize("name", DEFAULTS)
+@pytest.mark.parametrize("name", NUMBERS)
 def test_the_lowest_and_the_highest_value_are_taken_and_those_beyond_refused(written, name):
     known = default_settings()[name]
     assert known.least == (0 if name in GRACE else 1)
@@ -172,6 +191,7 @@ def test_a_reader_changes_settings_for_a_while_by_the_same_checks(written):
         ("reduction_percent", 20, "20 %"),
         ("gcsf_from_episode", 1, "1 episode"),
         ("minimum_denominator", 1, "1 event"),
+        ("count_unit", "10^9/L", "10^9/L"),
     ],
 )
 def test_a_setting_reads_as_words(name, value, words):

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from leuko.count_units import CELLS
 from leuko.extract import NOTICE
 from leuko.facts import read_rows
+from leuko.figures.counts import band_words
 from leuko.figures.labels import day_in_words
 from leuko.figures.patient_svg import MOST_DRUGS, PatientDrawing, settled
 from leuko.figures.svg import WIDTH
@@ -176,7 +178,7 @@ def test_without_a_course_it_says_so(store, read):
 @pytest.mark.parametrize("scale", SCALES)
 def test_bands_thresholds_today_and_doses_are_named_on_the_figure(written, scale):
     said = words_of(written("ONE", scale=scale))
-    bands = [band["words"] for band in read_rows("bands")]
+    bands = [band_words(band, CELLS) for band in read_rows("bands")]
     for words in (*bands, "Hold below 500", "Resume at least 1,000", "as of 31 March 2026", "100 mg", "1,800"):
         assert words in said, words
     assert "dasatinib, mg a day" in said

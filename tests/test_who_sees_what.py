@@ -4,13 +4,10 @@ Ids and names of this hospital say their site, so whatever is drawn or handed ou
 """
 
 import ast
-import io
 import re
-import zipfile
 from datetime import timedelta
 
 import pytest
-import streamlit as st
 
 from leuko.access import ROLES, Reader
 from leuko.publish import load_csv
@@ -18,6 +15,7 @@ from leuko.store import Store
 from pages.common import sign_in
 from tests import wards
 from tests.readers import nobody_reads, reads_as
+from tests.rendered import drawn, text_of, watched_downloads
 from tests.serving import ROOT, app_at
 
 NOWHERE = "Nowhere"
@@ -70,37 +68,7 @@ def of_others(ids):
 
 @pytest.fixture
 def handed_out(monkeypatch):
-    """All that the download buttons of a page would hand out."""
-    files = []
-    usual = st.download_button
-
-    def watched(label, data, *arguments, **named):
-        files.append(data() if callable(data) else data)
-        return usual(label, b"", *arguments, **named)
-
-    monkeypatch.setattr(st, "download_button", watched)
-    return files
-
-
-def text_of(file):
-    """A file as text; of a workbook, all its parts."""
-    if isinstance(file, str):
-        return file
-    if file.startswith(b"PK"):
-        with zipfile.ZipFile(io.BytesIO(file)) as parts:
-            return "\n".join(parts.read(name).decode("utf-8", "replace") for name in parts.namelist())
-    return file.decode("utf-8", "replace")
-
-
-def drawn(app):
-    """Everything that the server sent for this page, as it was sent: elements, tables, figures, options."""
-    found, left = [], [app._tree]
-    while left:
-        node = left.pop()
-        left.extend(getattr(node, "children", {}).values())
-        if getattr(node, "proto", None) is not None:
-            found.append(node.proto.SerializeToString().decode("utf-8", "replace"))
-    return "\n".join(found)
+    return watched_downloads(monkeypatch)
 
 
 def addresses(of_others, day):

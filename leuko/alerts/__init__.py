@@ -12,10 +12,11 @@ from pathlib import Path
 
 import duckdb
 
-from leuko import rules
+from leuko import count_units, rules
+from leuko.count_units import CELLS, CountUnit
 from leuko.facts import read_rows, write_facts, write_rows
 from leuko.rules import named
-from leuko.settings import Setting
+from leuko.settings import Setting, numbers
 
 FOLDER = Path(__file__).parent
 STEPS = {path.stem[2:]: path.read_text(encoding="utf-8") for path in sorted((FOLDER / "steps").glob("*.sql"))}
@@ -55,7 +56,7 @@ def answer(
     temporary: bool = False,
 ) -> None:
     """Write the rule's answers, `keep` of its steps, and the alerts, from the canonical and the protocol tables."""
-    rules.run(con, as_of, keep=keep, aside=READ, temporary=temporary)
+    rules.run(con, as_of, keep=keep, aside=READ, temporary=temporary, unit=count_units.chosen(settings))
     run(con, as_of, settings, temporary=temporary)
     rules.drop(con, {*READ} - {*keep})
 
@@ -89,6 +90,13 @@ def run(
 
 def rules_in_words(settings: dict[str, Setting]) -> list[dict[str, str]]:
     """The rule of each kind, with the numbers that are in force."""
-    numbers = {row["name"]: f"{Decimal(row['value']):,}" for row in read_rows("limits")}
-    numbers |= {name: f"{setting.value:,}" for name, setting in settings.items()}
-    return [{"kind": row["kind"], "rule": row["rule"].format(**numbers)} for row in read_rows("alert_kinds")]
+    unit = count_units.chosen(settings)
+    told = {row["name"]: limit_in_words(row, unit) for row in read_rows("limits")}
+    told |= {name: f"{setting.value:,}" for name, setting in numbers(settings).items()}
+    return [{"kind": row["kind"], "rule": row["rule"].format(**told)} for row in read_rows("alert_kinds")]
+
+
+def limit_in_words(limit: dict[str, str], unit: CountUnit) -> str:
+    """A limit that is a count in `unit`, any other as it is."""
+    value = Decimal(limit["value"])
+    return unit.sentence(value) if limit["unit"] == CELLS.words else f"{value:,}"

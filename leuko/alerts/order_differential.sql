@@ -55,11 +55,11 @@ SELECT
         'ANC cannot be higher than the white cell count, and ' || below_hold.words || '. ',
         CASE WHEN meets(last_days.value, last_days.comparator, '<', limits.severe_anc)
             THEN 'ANC cannot be higher than the white cell count: it is severe (below '
-                || number_words(limits.severe_anc) || '). ' END,
+                || cells_words(limits.severe_anc) || '). ' END,
         ''
     )
-    || 'WBC ' || last_days.comparator || number_words(last_days.value) || ' on ' || day_words(last_days.drawn_on)
-    || ' is below ' || number_words(last_days.below)
+    || 'WBC ' || last_days.comparator || cells_words(last_days.value) || ' on ' || day_words(last_days.drawn_on)
+    || ' is below ' || cells_words(last_days.below)
     || coalesce(', and the last ANC is of ' || day_words(last_anc.last_anc_on), ', and there is no ANC') || '.' AS why,
     false AS answered,
     below_hold.patient_id IS NOT NULL

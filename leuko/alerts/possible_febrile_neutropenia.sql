@@ -32,14 +32,14 @@ SELECT
     emergencies.patient_id, CAST(NULL AS TEXT) AS drug, emergencies.since,
     emergencies.words || '; ' || emergencies.count_words
     || CASE
-        WHEN emergencies.severe THEN ', below ' || number_words(limits.febrile_anc)
-        ELSE ', below ' || number_words(limits.febrile_falling_anc)
+        WHEN emergencies.severe THEN ', below ' || cells_words(limits.febrile_anc)
+        ELSE ', below ' || cells_words(limits.febrile_falling_anc)
             || CASE
                 WHEN emergencies.value < emergencies.value_before AND emergencies.comparator_before <> '<'
-                THEN ' and lower than the ' || emergencies.comparator_before || number_words(emergencies.value_before)
+                THEN ' and lower than the ' || emergencies.comparator_before || cells_words(emergencies.value_before)
                     || ' before it'
                 WHEN emergencies.value_before IS NULL
-                    THEN ' and perhaps below ' || number_words(limits.febrile_anc)
+                    THEN ' and perhaps below ' || cells_words(limits.febrile_anc)
                 ELSE ' and perhaps lower than the one before it'
             END
     END

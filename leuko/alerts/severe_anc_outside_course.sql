@@ -84,9 +84,9 @@ SELECT
     CASE WHEN without_protocol.days_after = 0 THEN without_protocol.drug
         ELSE coalesce(following.drug, before.drug, without_protocol.drug) END AS drug,
     runs.since,
-    'ANC ' || last_anc.last_anc_comparator || number_words(last_anc.last_anc)
+    'ANC ' || last_anc.last_anc_comparator || cells_words(last_anc.last_anc)
     || derived_words(last_anc.last_anc_derived) || ' on ' || day_words(last_anc.last_anc_on) || ' is below '
-    || number_words(limits.severe_anc) || ', '
+    || cells_words(limits.severe_anc) || ', '
     || CASE
         WHEN without_protocol.days_after = 0 THEN 'on ' || without_protocol.drug || ', to which no protocol fits'
         WHEN following.drug IS NOT NULL

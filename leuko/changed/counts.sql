@@ -35,7 +35,7 @@ SELECT
     patient_id, drug, protocol,
     string_agg(
         CASE analyte WHEN 'anc' THEN 'ANC' ELSE analyte END || ' '
-        || coalesce(comparator || number_words(value) || ' cells/µL' || derived_words(derived), 'withdrawn')
+        || coalesce(comparator || cells_said(value) || derived_words(derived), 'withdrawn')
         || ' of ' || day_words(CAST(collected_at AS DATE)),
         '; ' ORDER BY collected_at DESC, analyte, specimen, derived, value, comparator
     ) AS counts

@@ -18,6 +18,7 @@ import duckdb
 import pandas
 
 from leuko import rules
+from leuko.count_units import CELLS, CountUnit
 from leuko.facts import read_rows
 
 FOLDER = Path(__file__).parent
@@ -40,7 +41,10 @@ ABOUT = ("counted", "means", "threshold", "unit", "source", "severity")
 
 
 def run(
-    con: duckdb.DuckDBPyConnection, as_of: date, on_step: Callable[[float], None] = lambda share: None
+    con: duckdb.DuckDBPyConnection,
+    as_of: date,
+    unit: CountUnit = CELLS,
+    on_step: Callable[[float], None] = lambda share: None,
 ) -> pandas.DataFrame:
     """What every check found in the tables of `con` for the day of the file, in the order of `checks.csv`.
 
@@ -49,17 +53,19 @@ def run(
     `threshold`, `unit`, `source` and `severity` (`dangerous`, `doubtful`, `note`). `con` holds the canonical tables,
     `rejected`, the rule's `doses` and the `thresholds` of the protocols. Raises nothing where a check cannot run.
     """
-    with prepared(con):
+    with prepared(con, unit):
         return results(con, as_of, on_step)
 
 
-def failing(con: duckdb.DuckDBPyConnection, name: str, as_of: date, limit: int = MOST_ROWS) -> pandas.DataFrame:
-    """The failing rows of a check, at most `limit`, by patient and day, with the columns of ROWS.
+def failing(
+    con: duckdb.DuckDBPyConnection, name: str, as_of: date, unit: CountUnit = CELLS, limit: int = MOST_ROWS
+) -> pandas.DataFrame:
+    """The failing rows of a check, at most `limit`, by patient and day, with the columns of ROWS; counts in `unit`.
 
     None or NaT where a row names no patient or day. Empty where the check could not run. Raises KeyError for a name
     that is no check.
     """
-    with prepared(con):
+    with prepared(con, unit):
         query, known = failing_rows(name, limit), parameters(name, as_of)
         try:
             return con.execute(query, known).df()
@@ -68,12 +74,15 @@ def failing(con: duckdb.DuckDBPyConnection, name: str, as_of: date, limit: int =
 
 
 def write(
-    con: duckdb.DuckDBPyConnection, as_of: date, on_step: Callable[[float], None] = lambda share: None
+    con: duckdb.DuckDBPyConnection,
+    as_of: date,
+    unit: CountUnit = CELLS,
+    on_step: Callable[[float], None] = lambda share: None,
 ) -> None:
     """Write `check_results`, the frame of `run`, and `check_failures`: the failing rows, at most 1,000 of a check."""
     columns = ", ".join(f"{name} {kind}" for name, kind in ROWS.items())
     con.execute(f'CREATE OR REPLACE TABLE check_failures ("check" TEXT, {columns})')
-    with prepared(con):
+    with prepared(con, unit):
         found = results(con, as_of, on_step, keep=True)
     write_results(con, found)
 
@@ -85,7 +94,10 @@ def write_results(con: duckdb.DuckDBPyConnection, found: pandas.DataFrame) -> No
 
 
 def rewrite(
-    con: duckdb.DuckDBPyConnection, as_of: date, on_step: Callable[[float], None] = lambda share: None
+    con: duckdb.DuckDBPyConnection,
+    as_of: date,
+    unit: CountUnit = CELLS,
+    on_step: Callable[[float], None] = lambda share: None,
 ) -> None:
     """Write both anew where only the patients that `leuko.additions.merge` touched have other rows than in `before`.
 
@@ -93,11 +105,13 @@ def rewrite(
     run, all of them are run over everybody.
     """
     found = con.execute("FROM check_results").df()
-    was = of_touched(con, as_of, "before", "labs_before", lambda share: on_step(share / 2))
+    was = of_touched(con, as_of, unit, "before", "labs_before", lambda share: on_step(share / 2))
     con.execute("DELETE FROM check_failures WHERE patient_id IS NULL OR patient_id IN (FROM touched)")
-    now = of_touched(con, as_of, "base", "labs_now", lambda share: on_step((1 + share) / 2), keep=True)
+    now = of_touched(
+        con, as_of, unit, "base", "labs_now", lambda share: on_step((1 + share) / 2), keep=True
+    )
     if "error" in {*found["result"], *was["result"], *now["result"]} or found["check"].tolist() != list(CHECKS):
-        write(con, as_of)
+        write(con, as_of, unit)
         return
     for column in ("looked_at", "failing"):
         found[column] += now[column] - was[column]
@@ -109,6 +123,7 @@ def rewrite(
 def of_touched(
     con: duckdb.DuckDBPyConnection,
     as_of: date,
+    unit: CountUnit,
     catalog: str,
     labs: str,
     on_step: Callable[[float], None],
@@ -123,7 +138,7 @@ def of_touched(
             FROM {catalog}.{table} WHERE patient_id IS NULL OR patient_id IN (FROM touched)"""
         )
     con.execute(f"ALTER TABLE temp.{labs} RENAME TO labs")
-    with prepared(con):
+    with prepared(con, unit):
         found = results(con, as_of, on_step, keep=keep)
     con.execute(f"ALTER TABLE temp.labs RENAME TO {labs}")
     for table in others:
@@ -132,9 +147,9 @@ def of_touched(
 
 
 @contextmanager
-def prepared(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """The steps as temporary tables, dropped at the end."""
-    con.execute(rules.WORDS[1])
+def prepared(con: duckdb.DuckDBPyConnection, unit: CountUnit) -> Iterator[None]:
+    """The steps as temporary tables, dropped at the end; sentences have counts in `unit`."""
+    rules.write_words(con, unit)
     con.execute(WORDS)
     kinds = {name: "VIEW" if name in VIEWS else "TABLE" for name in STEPS}
     try:

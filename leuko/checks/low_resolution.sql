@@ -51,8 +51,8 @@ judged AS (
 
 SELECT
     patient_id, source, day,
-    analyte_words(analyte) || ' ' || printed || ' may be ' || number_words(value - step / 2) || ' to '
-        || number_words(value + step / 2 - 1) || ' cells/µL; '
+    analyte_words(analyte) || ' ' || printed || ' may be ' || cells_number(value - step / 2) || ' to '
+        || cells_said(value + step / 2 - 1) || '; '
         || string_agg(DISTINCT protocol || ' ' || role || ' ' || threshold_words(operator, cut), ', ')
             FILTER (WHERE either_side) AS words,
     bool_or(either_side) AS failed

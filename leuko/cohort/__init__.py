@@ -15,6 +15,7 @@ import duckdb
 import pandas
 
 from leuko import measures, rules
+from leuko.count_units import CELLS, CountUnit
 from leuko.facts import read_rows, write_rows
 
 FOLDER = Path(__file__).parent
@@ -30,7 +31,7 @@ STEPS = {
     "counts": OWN_STEPS["counts"],
     "anc_days": OWN_STEPS["anc_days"],
 }
-BANDS = "name TEXT, at_least DOUBLE, below DOUBLE, tone TEXT, words TEXT, source TEXT"
+BANDS = "name TEXT, at_least DOUBLE, below DOUBLE, tone TEXT, source TEXT"
 MOST_LINES = 300  # courses that are drawn line by line
 MOST_ROWS = 60  # courses that are drawn row by row
 WHOLE = 100_000  # days: longer than any course
@@ -69,7 +70,7 @@ class Cohort:
     stood on each seventh day, over all of them. `cells`: the weeks of at most MOST_ROWS of them, those with the lowest
     counts. `grades_by_dose`: how many had which worst grade on which dose. `thresholds`: at which counts their
     protocols hold and resume. `without_protocol`: patients who would have been chosen, had a protocol fitted their
-    doses. `last_day`: the last day of lines, quartiles and cells.
+    doses. `last_day`: the last day of lines, quartiles and cells. `unit`: that in which the counts are shown.
     """
 
     courses: pandas.DataFrame
@@ -80,6 +81,7 @@ class Cohort:
     thresholds: pandas.DataFrame
     without_protocol: int
     last_day: int
+    unit: CountUnit
 
 
 def read(
@@ -88,11 +90,13 @@ def read(
     scope: Scope = EVERYTHING,
     sites: tuple[str, ...] | None = None,
     weeks: int | None = None,
+    unit: CountUnit = CELLS,
 ) -> Cohort:
     """The cohort as known on `as_of`, of the sites that may be seen (None: all).
 
     `cursor` holds the canonical and the protocol tables, and the rule's `doses` and `episodes` of that day. Lines,
-    quartiles and cells reach over the first `weeks` on the drug (None: over the whole of it).
+    quartiles and cells reach over the first `weeks` on the drug (None: over the whole of it). Counts are to be shown in
+    `unit`.
     """
     known = parameters(as_of, scope, sites, weeks)
     with prepared(cursor, known):
@@ -109,6 +113,7 @@ def read(
             thresholds=asked("thresholds"),
             without_protocol=int(asked("without_protocol")["patients"].iat[0]),
             last_day=known["last_day"],
+            unit=unit,
         )
 
 
@@ -144,7 +149,7 @@ def prepared(
     cursor: duckdb.DuckDBPyConnection, known: dict, names: tuple[str, ...] = tuple(STEPS)
 ) -> Iterator[None]:
     """The steps as temporary tables, dropped at the end: others may read on the same cursor."""
-    cursor.execute(rules.WORDS[1])
+    rules.write_words(cursor, CELLS)  # names of doses alone
     write_rows(cursor, "TEMP TABLE", "bands", BANDS)
     try:
         for name in names:

@@ -3,7 +3,7 @@
 WITH parts AS (
     SELECT
         protocol, 3 AS place, clause AS line, 3 AS part,
-        fact_words(fact) || ' ' || coalesce(threshold_words(operator, number), word) AS words
+        fact_words(fact) || ' ' || coalesce(condition_words(fact, operator, number), word) AS words
     FROM conditions
     UNION ALL
     SELECT
@@ -17,7 +17,7 @@ WITH parts AS (
     FROM during
     WHERE open IS NOT NULL
     UNION ALL
-    SELECT protocol, 4, line, 3, fact_words(fact) || ' ' || coalesce(threshold_words(operator, number), word)
+    SELECT protocol, 4, line, 3, fact_words(fact) || ' ' || coalesce(condition_words(fact, operator, number), word)
     FROM during_conditions
 ),
 

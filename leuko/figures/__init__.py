@@ -40,7 +40,7 @@ def patient_figure(
 ) -> dict:
     """Counts, decisions, doses and events of one patient on one time axis, as known on `as_of`.
 
-    `patient` holds the frames of `leuko.store.Patient`; counts in cells/µL, doses in the unit recorded.
+    `patient` holds the frames of `leuko.store.Patient`; counts are drawn in its `unit`, doses in the unit recorded.
     `scale` is that of ANC and WBC, "linear" or "log" (0 is drawn on the bottom line, and the heading says
     so); `theme` is "light" or "dark". The bands of `leuko/bands.csv` are always there, with or without
     counts. `mark` is a day with words, such as an event of the audit: a line at its start, named at its top. `shown`:

@@ -1,9 +1,10 @@
-"""The panels of counts: ANC with its bands, platelets, WBC with its CTCAE grades. All in cells/µL."""
+"""The panels of counts: ANC with its bands, platelets, WBC with its CTCAE grades; drawn in the unit of the patient."""
 
 import html
 import math
 from dataclasses import dataclass
 
+from leuko.count_units import CountUnit
 from leuko.facts import read_rows
 from leuko.figures import labels
 from leuko.figures.grade_bands import GRADE_VERSION, GradeBand, grade_bands
@@ -25,18 +26,18 @@ def count_panel(patient, analyte: str, view: View) -> Panel | None:
     lines = threshold_lines(patient, analyte)
     if not counts and not lines and analyte != "anc":
         return None
-    scale = CountScale.of(
-        [count["value"] for count in counts], analyte, "linear" if analyte == "platelets" else view.scale
-    )
+    kind = "linear" if analyte == "platelets" else view.scale
+    scale = CountScale.of([count["value"] for count in counts], analyte, kind, patient.unit)
     used, unused = ([count for count in counts if count["used"] is is_used] for is_used in (True, False))
     bands = read_rows("bands") if analyte == "anc" else ()
     grades = grade_bands(used, analyte, view) if analyte == "wbc" else []
-    panel = Panel(f"{NAMES[analyte]}, cells/µL{scale.remark}", scale.height, scale.axis())
+    panel = Panel(f"{NAMES[analyte]}, {scale.unit.words}{scale.remark}", scale.height, scale.axis())
     panel.traces = [not_used(unused, scale, view)] if unused else []
     panel.traces += [points(used, scale, view)] if used else []
     panel.shapes = [band_shape(band, scale, view) for band in bands]
-    panel.shapes += [shape for grade in grades for shape in grade.shapes(scale.drawn(0.0), view)]
-    panel.shapes += [line_shape(number, view) for number in lines]
+    ends = [(grade, scale.drawn(0.0), scale.drawn(grade.below)) for grade in grades]
+    panel.shapes += [shape for grade, bottom, top in ends for shape in grade.shapes(bottom, top, view)]
+    panel.shapes += [line_shape(number, scale, view) for number in lines]
     panel.annotations = edge_labels(edge_words(bands, lines, grades, scale), scale, view)
     panel.annotations += derived_label(used, scale, view)
     if not counts:
@@ -46,56 +47,57 @@ def count_panel(patient, analyte: str, view: View) -> Panel | None:
 
 @dataclass(frozen=True)
 class CountScale:
-    """A y axis for counts. A log axis has no 0: there, 0 is drawn on `floor`, below every count above 0."""
+    """A y axis in `unit`, for counts of cells/µL. A log axis has no 0: it is drawn on `floor`, below all others."""
 
     kind: str
     floor: float
     top: float
     height: int
+    unit: CountUnit
 
     @classmethod
-    def of(cls, values: list[float], analyte: str, kind: str) -> "CountScale":
+    def of(cls, values: list[float], analyte: str, kind: str, unit: CountUnit) -> "CountScale":
         highest = max([LOWEST_TOP[analyte], *values])
         lowest = min([100, *(value for value in values if value > 0)])
         floor = 10.0 ** (math.ceil(math.log10(lowest)) - 1)
-        return cls(kind, floor, highest * 1.06, HEIGHTS[analyte])
+        return cls(kind, floor, highest * 1.06, HEIGHTS[analyte], unit)
 
     @property
     def remark(self) -> str:
         return ", logarithmic scale: 0 is drawn on the bottom line" if self.kind == "log" else ""
 
     def drawn(self, value: float) -> float:
-        return max(value, self.floor) if self.kind == "log" else value
+        return self.unit.value(max(value, self.floor) if self.kind == "log" else value)
 
     def place(self, value: float) -> float:
         """Where an annotation stands in this axis' own terms (the exponent on a log axis)."""
-        return math.log10(max(value, self.floor)) if self.kind == "log" else value
+        return math.log10(self.drawn(value)) if self.kind == "log" else self.drawn(value)
 
     def pixel(self, value: float) -> float:
         low, high = self.ends()
         return (self.place(value) - low) / (high - low) * self.height
 
     def ends(self) -> tuple[float, float]:
-        if self.kind == "linear":
-            return -0.03 * self.top, self.top
-        low, high = math.log10(self.floor), math.log10(self.top)
+        low, high = self.place(0), self.place(self.top)
         return low - 0.03 * (high - low), high
 
     def axis(self) -> dict:
         if self.kind == "linear":
-            return {"range": list(self.ends()), "tickformat": ",d", "nticks": 3 if self.height < 200 else 8}
-        powers = range(round(math.log10(self.floor)), math.ceil(math.log10(self.top)) + 1)
-        steps = (1, 2, 5) if self.height >= 200 else (1,)
-        marks = [
-            m * 10.0**power for power in powers for m in steps if self.floor < m * 10.0**power < self.top
-        ]
-        words = [labels.number_in_words(mark) for mark in marks]
+            tickformat = ",~f" if self.unit.power else ",d"
+            return {"range": list(self.ends()), "tickformat": tickformat, "nticks": 3 if self.height < 200 else 8}
+        marks = self.marks()
         return {
             "type": "log",
             "range": list(self.ends()),
-            "tickvals": [self.floor, *marks],
-            "ticktext": ["0", *words],
+            "tickvals": [self.drawn(mark) for mark in (self.floor, *marks)],
+            "ticktext": ["0", *map(self.unit.number, marks)],
         }
+
+    def marks(self) -> list[float]:
+        """The counts above 0 that stand beside a log axis, in cells/µL."""
+        powers = range(round(math.log10(self.floor)), math.ceil(math.log10(self.top)) + 1)
+        steps = (1, 2, 5) if self.height >= 200 else (1,)
+        return [m * 10.0**power for power in powers for m in steps if self.floor < m * 10.0**power < self.top]
 
 
 def points(counts: list[dict], scale: CountScale, view: View) -> dict:
@@ -105,7 +107,8 @@ def points(counts: list[dict], scale: CountScale, view: View) -> dict:
     """
     times = [count["collected_at"] for count in counts]
     signed = [
-        f"{said(count)}{' (derived)' if count['derived'] else ''}" if count["comparator"] else "" for count in counts
+        f"{said(count, scale.unit)}{' (derived)' if count['derived'] else ''}" if count["comparator"] else ""
+        for count in counts
     ]
     shown = labels.fitting([view.pixel(time) for time in times], signed)
     return {
@@ -124,7 +127,7 @@ def points(counts: list[dict], scale: CountScale, view: View) -> dict:
             "opacity": 1,
             "line": {"width": 0},
         },
-        "customdata": [count_hover(count) for count in counts],
+        "customdata": [count_hover(count, scale.unit) for count in counts],
         "hovertemplate": "%{customdata}<extra></extra>",
     }
 
@@ -147,7 +150,7 @@ def not_used(counts: list[dict], scale: CountScale, view: View) -> dict:
             "size": 8,
             "color": view.colour("faint"),
         },
-        "customdata": [count_hover(count) for count in counts],
+        "customdata": [count_hover(count, scale.unit) for count in counts],
         "hovertemplate": "%{customdata}<extra></extra>",
     }
 
@@ -163,12 +166,12 @@ def use_in_words(count: dict) -> str:
     return "not used: a later report replaced it"
 
 
-def count_hover(count: dict) -> str:
-    """What a count says of itself: in cells/µL, as reported, when, its grade, where it came from."""
+def count_hover(count: dict, unit: CountUnit) -> str:
+    """What a count says of itself: in `unit`, as reported, when, its grade, where it came from."""
     grade = "cannot be graded" if count["grade"] is None else f"grade {count['grade']:.0f}"
     reported = f"{count['raw_value'] or ''} {count['raw_unit'] or ''}".strip()
     return labels.hover(
-        f"{NAMES[count['analyte']]} {said(count)} cells/µL",
+        f"{NAMES[count['analyte']]} {said(count, unit)} {unit.words}",
         f"{f'{DERIVED}, not measured:' if count['derived'] else 'reported as'} {reported}",
         labels.time_in_words(count["collected_at"]),
         f"{GRADE_VERSION}: {grade}",
@@ -177,8 +180,9 @@ def count_hover(count: dict) -> str:
     )
 
 
-def said(count: dict) -> str:
-    return f"{count['comparator'] or ''}{labels.number_in_words(count['value'])}"
+def said(count: dict, unit: CountUnit) -> str:
+    """`<100` or `<0.1`."""
+    return f"{count['comparator'] or ''}{unit.number(count['value'])}"
 
 
 def threshold_lines(patient, analyte: str) -> dict[float, list[str]]:
@@ -192,7 +196,7 @@ def threshold_lines(patient, analyte: str) -> dict[float, list[str]]:
         if (line["role"], line["operator"], line["number"]) in shown and line["verified"]:
             continue
         drug = f"{drugs[line['protocol']]}: " if several else ""
-        words = f"{drug}{line['role']} {in_words(line['operator'])} {labels.number_in_words(line['number'])}"
+        words = f"{drug}{line['role']} {in_words(line['operator'])} {patient.unit.number(line['number'])}"
         mark = "" if line["verified"] else "<br>(not verified)"
         marked.setdefault(float(line["number"]), []).append(words[0].upper() + words[1:] + mark)
     return dict(sorted(marked.items()))
@@ -205,7 +209,6 @@ def band_roles() -> set[tuple[str, str, float]]:
 
 
 def band_shape(band: dict, scale: CountScale, view: View) -> dict:
-    low = float(band["at_least"]) or scale.drawn(0.0)
     return {
         "type": "rect",
         "layer": "below",
@@ -213,14 +216,14 @@ def band_shape(band: dict, scale: CountScale, view: View) -> dict:
         "x0": 0,
         "x1": 1,
         "yref": "y",
-        "y0": low,
-        "y1": float(band["below"]),
+        "y0": scale.drawn(float(band["at_least"])),
+        "y1": scale.drawn(float(band["below"])),
         "line": {"width": 0},
         "fillcolor": view.colour(f"{band['tone']}_band"),
     }
 
 
-def line_shape(number: float, view: View) -> dict:
+def line_shape(number: float, scale: CountScale, view: View) -> dict:
     return {
         "type": "line",
         "layer": "between",
@@ -228,19 +231,26 @@ def line_shape(number: float, view: View) -> dict:
         "x0": 0,
         "x1": 1,
         "yref": "y",
-        "y0": number,
-        "y1": number,
+        "y0": scale.drawn(number),
+        "y1": scale.drawn(number),
         "line": {"color": view.colour("text"), "width": 1, "dash": "dash"},
     }
+
+
+def band_words(band: dict, unit: CountUnit) -> str:
+    """`Below 500`; `0.5 to 1 ×10⁹/L`."""
+    low, high = (float(band[name]) for name in ("at_least", "below"))
+    return f"{unit.number(low)} to {unit.sentence(high)}" if low else f"Below {unit.sentence(high)}"
 
 
 def edge_words(
     bands: tuple, lines: dict[float, list[str]], grades: list[GradeBand], scale: CountScale
 ) -> list[tuple[float, str, str]]:
     """What each band, line and grade is: its place in pixels from the bottom, words and colour."""
-    wanted = [(middle(band, scale), band["words"], band["tone"]) for band in bands]
+    wanted = [(middle(band, scale), band_words(band, scale.unit), band["tone"]) for band in bands]
     wanted += [(scale.pixel(number), "<br>".join(words), "text") for number, words in lines.items()]
-    named = {grade.below: grade.words for grade in grades}  # once, where a limit stands, falls away and comes back
+    # Once, where a limit stands, falls away and comes back.
+    named = {grade.below: grade.words(scale.unit) for grade in grades}
     wanted += [(scale.pixel(below), words, "faint") for below, words in named.items()]
     return sorted(wanted)
 

@@ -5,8 +5,8 @@ from itertools import groupby, pairwise
 
 import pandas
 
+from leuko.count_units import CountUnit
 from leuko.facts import read_rows
-from leuko.figures import labels
 from leuko.figures.panels import View
 
 VERSION = "5.0"
@@ -22,20 +22,19 @@ class GradeBand:
     since: pandas.Timestamp | None = None
     until: pandas.Timestamp | None = None
 
-    @property
-    def words(self) -> str:
-        return f"{GRADE_VERSION} grade {self.grade}, below {labels.number_in_words(self.below)}"
+    def words(self, unit: CountUnit) -> str:
+        return f"{GRADE_VERSION} grade {self.grade}, below {unit.number(self.below)}"
 
-    def shapes(self, bottom: float, view: View) -> list[dict]:
-        """The shade from the bottom of the axis, so that a graver grade lies darker, and the line at the cut."""
+    def shapes(self, bottom: float, top: float, view: View) -> list[dict]:
+        """The shade from the bottom of the axis, so that a graver grade lies darker, and the line at the cut, `top`."""
         across = {"xref": "paper", "x0": 0, "x1": 1}
         if self.since is not None:
             across = {"xref": "x", "x0": self.since.isoformat(), "x1": self.until.isoformat()}
-        placed = across | {"layer": "below", "yref": "y", "y1": self.below}
+        placed = across | {"layer": "below", "yref": "y", "y1": top}
         line = {"color": view.colour("faint"), "width": 1, "dash": "dot"}
         return [
             placed | {"type": "rect", "y0": bottom, "line": {"width": 0}, "fillcolor": view.colour("grade_band")},
-            placed | {"type": "line", "y0": self.below, "line": line},
+            placed | {"type": "line", "y0": top, "line": line},
         ]
 
 

@@ -6,6 +6,8 @@ import textwrap
 from datetime import datetime
 from decimal import Decimal
 
+from leuko.count_units import in_digits
+
 PLOT_WIDTH = 880  # pixels between the axes on an ordinary screen; labels are thinned out for this width
 CHARACTER = 6.8  # pixels of one character at the size of the labels
 LINE = 15  # pixels from one line of text to the next
@@ -26,8 +28,7 @@ def time_in_words(time: datetime) -> str:
 
 def number_in_words(value: float) -> str:
     """`1,250` or `0.5`: as many decimals as there are, no more and no fewer, since 499.9999999 is below 500."""
-    exact = f"{Decimal(repr(float(value))):,f}"
-    return exact.rstrip("0").rstrip(".") if "." in exact else exact
+    return in_digits(Decimal(repr(float(value))))
 
 
 def amount(value: float, unit: str | None) -> str:

@@ -8,6 +8,7 @@ from textwrap import wrap
 
 import pandas
 
+from leuko.count_units import CountUnit
 from leuko.facts import read_rows
 from leuko.figures import episode_names, labels, span
 from leuko.figures.counts import DERIVED, CountScale, edge_words, said, symbol
@@ -35,7 +36,7 @@ STEPS_OF_DAYS = ("7D", "14D", "MS", "2MS", "3MS", "6MS", "YS", "2YS", "5YS", "10
 class PatientDrawing(Drawing):
     """ANC with the protocols' thresholds and the bands, and the doses as steps below, as known on `as_of`.
 
-    `patient`, `scale` and `theme` are those of `leuko.figures.patient_figure`; counts in cells/µL. `svg` draws it once;
+    `patient`, `scale` and `theme` are those of `leuko.figures.patient_figure`. `svg` draws it once;
     `tall` is its height where it is WIDTH wide.
     """
 
@@ -55,7 +56,7 @@ class PatientDrawing(Drawing):
         self.notes = wrap(self.note(), NOTE)
         beside = sum(len(wrap(words, EDGE)) for each in self.lines.values() for words in each) + len(read_rows("bands"))
         self.high = max(HEIGHT, labels.LINE * (beside - 1))
-        self.scale = replace(CountScale.of(values, "anc", scale), height=self.high)
+        self.scale = replace(CountScale.of(values, "anc", scale, patient.unit), height=self.high)
         self.base = TOP + self.high
         self.bottom = self.base + STRIP * len(self.drugs)
         self.tall = self.bottom + AXIS + labels.LINE * len(self.notes)
@@ -66,7 +67,7 @@ class PatientDrawing(Drawing):
         return LEFT + max(0, self.view.pixel(time)) * PLOT / labels.PLOT_WIDTH
 
     def y(self, value: float) -> float:
-        return self.base - self.scale.pixel(self.scale.drawn(value))
+        return self.base - self.scale.pixel(value)
 
     @property
     def today(self) -> float:
@@ -76,7 +77,7 @@ class PatientDrawing(Drawing):
     # Parts
 
     def svg(self) -> str:
-        self.text(0, 13, f"ANC, cells/µL{self.scale.remark}", "text", bold=True)
+        self.text(0, 13, f"ANC, {self.scale.unit.words}{self.scale.remark}", "text", bold=True)
         self.draw_bands()
         self.draw_days()
         self.draw_today()
@@ -119,7 +120,7 @@ class PatientDrawing(Drawing):
         """The numbers of the axis, a line at each threshold, and what lines and bands are at the right edge."""
         for number in self.axis_numbers():
             self.line([(LEFT, self.y(number)), (LEFT + PLOT, self.y(number))], "grid")
-            self.text(LEFT - 6, self.y(number) + 4, labels.number_in_words(number), "faint", "end")
+            self.text(LEFT - 6, self.y(number) + 4, self.scale.unit.number(number), "faint", "end")
         for number in self.lines:
             self.line([(LEFT, self.y(number)), (LEFT + PLOT, self.y(number))], "text", dash="5 3")
         named = edge_words(read_rows("bands"), self.lines, [], self.scale)
@@ -134,7 +135,7 @@ class PatientDrawing(Drawing):
     def axis_numbers(self) -> list[float]:
         if self.scale.kind == "linear":
             return denominators(int(self.scale.top))
-        return [0, *self.scale.axis()["tickvals"][1:]]
+        return [0, *self.scale.marks()]
 
     def draw_counts(self) -> None:
         if not self.counts:
@@ -156,7 +157,7 @@ class PatientDrawing(Drawing):
         """The number beside the last count, the lowest of each episode and each that came with a comparator."""
         named = [count for count in self.used if count["comparator"] or self.is_nadir(count)]
         named += [self.used[-1]] if self.used and self.used[-1] not in named else []
-        words = [said(count) for count in named]
+        words = [said(count, self.scale.unit) for count in named]
         widths = [len(each) * labels.CHARACTER for each in words]
         lefts = [
             min(max(LEFT, self.place(count)[0] - width / 2), LEFT + PLOT - width)
@@ -223,10 +224,11 @@ class PatientDrawing(Drawing):
         if not self.used:
             return "No ANC is known."
         lowest, last = min(self.used, key=lambda count: count["value"]), self.used[-1]
+        unit = self.scale.unit
         counts, episodes = counted(len(self.used), "count"), counted(len(self.patient.episodes), "episode")
         return (
-            f"{counts} of ANC in cells/µL, the lowest {on_day(lowest)}, the last {on_day(last)}; {episodes} shaded; "
-            "doses as steps below."
+            f"{counts} of ANC in {unit.words}, the lowest {on_day(lowest, unit)}, the last {on_day(last, unit)}; "
+            f"{episodes} shaded; doses as steps below."
         )
 
 
@@ -240,7 +242,7 @@ def threshold_lines(patient, drugs: list[str]) -> dict[float, list[str]]:
     lines = [line for line in lines if of_protocol[line["protocol"]] in drugs]
     whose: dict[tuple[float, str], list[str]] = {}
     for line in lines:
-        words = f"{line['role']} {in_words(line['operator'])} {labels.number_in_words(line['number'])}"
+        words = f"{line['role']} {in_words(line['operator'])} {patient.unit.number(line['number'])}"
         words = words[0].upper() + words[1:] + ("" if line["verified"] else " (not verified)")
         whose.setdefault((float(line["number"]), words), []).append(of_protocol[line["protocol"]])
     every = {of_protocol[line["protocol"]] for line in lines}
@@ -250,8 +252,8 @@ def threshold_lines(patient, drugs: list[str]) -> dict[float, list[str]]:
     return marked
 
 
-def on_day(count: dict) -> str:
-    return f"{said(count)} on {labels.day_in_words(count['collected_at'])}"
+def on_day(count: dict, unit: CountUnit) -> str:
+    return f"{said(count, unit)} on {labels.day_in_words(count['collected_at'])}"
 
 
 def days_marked(start: pandas.Timestamp, end: pandas.Timestamp) -> tuple[Sequence[pandas.Timestamp], list[str]]:

@@ -17,7 +17,7 @@ import pandas
 from leuko import rules
 from leuko.facts import write_facts, write_rows
 from leuko.protocols.tables import copy_tables
-from leuko.settings import Setting
+from leuko.settings import Setting, numbers
 
 FOLDER = Path(__file__).parent
 STEPS = {path.stem[3:]: path.read_text(encoding="utf-8") for path in sorted((FOLDER / "steps").glob("*.sql"))}
@@ -220,8 +220,8 @@ def kind_of(name: str) -> str:
 
 
 def write_settings(con: duckdb.DuckDBPyConnection, settings: dict[str, Setting]) -> None:
-    """The settings as one row of columns, beside the rule's own facts and the words that mean a hold."""
-    columns = ", ".join(f"{setting.value} AS {name}" for name, setting in settings.items())
+    """The settings that are numbers as one row, beside the rule's own facts and the words that mean a hold."""
+    columns = ", ".join(f"{setting.value} AS {name}" for name, setting in numbers(settings).items())
     con.execute(f"CREATE OR REPLACE TEMP TABLE settings AS SELECT {columns}")
     write_facts(con)
     write_rows(con, "TEMP TABLE", "hold_reasons", "word TEXT, source TEXT")

@@ -3,8 +3,8 @@ WITH marked AS (
     SELECT
         checks.course, checks.episode, checks.clause, checks.clock, checks.fact, checks.holds,
         CASE WHEN checks.fact = 'cause' THEN checks.word
-            ELSE threshold_words(checks.operator, checks.number) END AS condition,
-        coalesce(checks.comparator || number_words(checks.found) || derived_words(checks.derived),
+            ELSE condition_words(checks.fact, checks.operator, checks.number) END AS condition,
+        coalesce(checks.comparator || fact_number_words(checks.fact, checks.found) || derived_words(checks.derived),
             CASE WHEN checks.fact = 'cause' THEN checks.found_word END) AS found
     FROM checks
     WHERE checks.course IN (SELECT course FROM episodes WHERE patient_id = $patient)

@@ -116,8 +116,8 @@ fits AS (
             fact_words(asked.fact) || ' '
             || CASE asked.fact
                 WHEN 'cause' THEN facts.cause
-                WHEN 'episode' THEN facts.episode || ' (' || threshold_words(asked.operator, asked.number) || ')'
-                ELSE facts.days_in_band || ' (' || threshold_words(asked.operator, asked.number) || ')'
+                WHEN 'episode' THEN facts.episode || ' (' || condition_words(asked.fact, asked.operator, asked.number) || ')'
+                ELSE facts.days_in_band || ' (' || condition_words(asked.fact, asked.operator, asked.number) || ')'
             END, ', ' ORDER BY asked.fact
         ) AS words
     FROM facts

@@ -4,8 +4,9 @@ WITH reasons AS (
         decisions.course, decisions.episode,
         string_agg(
             fact_words(checks.fact) || ' ' || checks.comparator
-            || coalesce(number_words(checks.found) || derived_words(checks.derived), checks.found_word)
-            || CASE WHEN checks.fact = 'cause' THEN '' ELSE ' (' || threshold_words(checks.operator, checks.number) || ')' END,
+            || coalesce(fact_number_words(checks.fact, checks.found) || derived_words(checks.derived), checks.found_word)
+            || CASE WHEN checks.fact = 'cause' THEN ''
+                ELSE ' (' || condition_words(checks.fact, checks.operator, checks.number) || ')' END,
             ', ' ORDER BY checks.fact DESC
         ) AS conditions_met
     FROM decisions

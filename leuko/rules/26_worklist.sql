@@ -89,7 +89,7 @@ last_anc AS (
 course_anc AS (
     SELECT
         measured.course,
-        'ANC ' || last_counts.comparator || number_words(last_counts.value) || derived_words(last_counts.derived)
+        'ANC ' || last_counts.comparator || cells_words(last_counts.value) || derived_words(last_counts.derived)
         || ' on ' || day_words(last_counts.drawn_on) AS words
     FROM measured
     JOIN last_counts
@@ -107,7 +107,7 @@ short_words AS (
                 course_anc.words || ' is not ' || threshold_words(anc.resume_operator, anc.resume)
                 || unverified_words(anc.verified) END,
             CASE WHEN judged.platelets_short THEN
-                'platelets ' || last_counts.comparator || number_words(last_counts.value)
+                'platelets ' || last_counts.comparator || cells_words(last_counts.value)
                 || ' on ' || day_words(last_counts.drawn_on) || ' are not '
                 || threshold_words(platelets.resume_operator, platelets.resume)
                 || unverified_words(platelets.verified) END,

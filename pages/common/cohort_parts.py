@@ -95,9 +95,10 @@ def draw_numbers(
 
 
 def draw_trajectories(cohort: Cohort, minimum: int) -> None:
-    figure = trajectories.figure(cohort.lines, cohort.quartiles, cohort.thresholds, minimum, shared.theme())
+    unit = cohort.unit
+    figure = trajectories.figure(cohort.lines, cohort.quartiles, cohort.thresholds, minimum, unit, shared.theme())
     drawn = cohort.lines["course"].nunique()
-    high = int(cohort.lines["anc"].gt(figure["layout"]["yaxis"]["range"][1]).sum())
+    high = int(cohort.lines["anc"].map(unit.value).gt(figure["layout"]["yaxis"]["range"][1]).sum())
     cut = f" {drawn:,} lines are drawn, evenly from the lowest ANC to the highest." if drawn == MOST_LINES else ""
     draw_words(
         figure["layout"]["meta"]["alt"],
@@ -111,9 +112,11 @@ def draw_trajectories(cohort: Cohort, minimum: int) -> None:
         f"{minimum:,} courses has none.",
         f"Counts of these lines above the figure: {high:,}." if high else "",
     ]
-    names = ("Day", "Courses with a known ANC", "Lower quartile", "Median", "Upper quartile")
-    quartiles = cohort.quartiles.set_axis(names, axis="columns")
-    alt = "The quartiles of ANC over all courses on every seventh day, in cells/µL"
+    in_unit = {name: cohort.quartiles[name].map(unit.value) for name in ("lower", "median", "upper")}
+    names = ("Lower quartile", "Median", "Upper quartile")
+    names = ("Day", "Courses with a known ANC", *(f"{name}, {unit.words}" for name in names))
+    quartiles = cohort.quartiles.assign(**in_unit).set_axis(names, axis="columns")
+    alt = f"The quartiles of ANC over all courses on every seventh day, in {unit.words}"
     draw_numbers(quartiles, "trajectories", alt, notes)
 
 
@@ -128,14 +131,14 @@ def shown_within(cohort: Cohort) -> findings.Shown:
 
 
 def draw_heat_map(cohort: Cohort) -> None:
-    figure = heat_map.figure(cohort.cells, cohort.courses, shared.theme())
+    figure = heat_map.figure(cohort.cells, cohort.courses, cohort.unit, shared.theme())
     shown = cohort.cells.drop_duplicates("row").reset_index(drop=True)
     patients, of = shown["patient_id"].nunique(), cohort.courses["patient_id"].nunique()
     fewer = f"fewer weeks in the lowest band (only {MOST_ROWS} courses have a row)"
     told = findings.Shown(patients, of, {fewer: of - patients} if patients < of else {})
     draw_words(figure["layout"]["meta"]["alt"], f"{told.in_words} A click on a week opens the patient.")
     draw_figure(figure, "weeks", opens=True)
-    known = heat_map.names()
+    known = heat_map.names(cohort.unit)
     meant = cohort.cells.assign(meaning=[known[heat_map.code(cell)] for cell in rows(cohort.cells)])
     counted = meant.pivot_table(index="row", columns="meaning", values="week", aggfunc="count", fill_value=0)
     weeks = counted.reindex(columns=known, fill_value=0).reset_index(drop=True)
@@ -267,7 +270,7 @@ def draw_doses(cohort: Cohort) -> None:
     place = st.container()
     which = st.segmented_control("ANC", list(WHICH), format_func=WHICH.get, required=True, key="anc") or LOWEST
     address.put("anc", [] if which == LOWEST else [which])
-    figure = dose_intensity.figure(courses, which, shared.theme())
+    figure = dose_intensity.figure(courses, which, cohort.unit, shared.theme())
     points = len(dose_intensity.drawn_courses(courses))
     cut = f" {points:,} of their points are drawn, evenly by the share." if points < len(courses) else ""
     with place:
@@ -283,8 +286,8 @@ def draw_doses(cohort: Cohort) -> None:
             "Patient": shared.who(listed),
             "Starting dose": listed["dose"],
             "Given": listed["share_given"].map(percent),
-            "Lowest ANC": listed["lowest_anc"],
-            "Median ANC": listed["median_anc"],
+            f"Lowest ANC, {cohort.unit.words}": listed["lowest_anc"].map(cohort.unit.value),
+            f"Median ANC, {cohort.unit.words}": listed["median_anc"].map(cohort.unit.value),
         }
     )
     notes = [
@@ -293,7 +296,7 @@ def draw_doses(cohort: Cohort) -> None:
         "ANC: of the days after the first.",
         f"The {len(listed):,} courses that were given the least." if len(listed) < len(courses) else "",
     ]
-    alt = "Share of the starting dose given and ANC in cells/µL, the least given first"
+    alt = f"Share of the starting dose given and ANC in {cohort.unit.words}, the least given first"
     draw_numbers(shown, "doses", alt, notes, ("Patient", "Starting dose"), tuple(listed["patient_id"]))
 
 

@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from leuko.count_units import CountUnit
 from leuko.courses import CERTAINTY, first_known, headline, standing
 from leuko.store import Patient
 from pages.common import shared
 from pages.common.markup import safe
 
 
-def draw_course(course: dict, known: str, *, big: bool) -> None:
+def draw_course(course: dict, known: str, unit: CountUnit, *, big: bool) -> None:
     """What to do in one sentence, in words, icon and colour; then what must be known first and what it rests on."""
     colour = shared.tone_colour(course["tone"], shared.theme())
     first, rest = headline(course["to_do"])
@@ -23,7 +24,7 @@ def draw_course(course: dict, known: str, *, big: bool) -> None:
         f'<div style="font-size:{size};line-height:1.3;font-weight:600">{safe(first)}</div>'
         f"<div>{safe(rest)}</div>{before}"
         f'<div style="opacity:0.85;margin-top:0.3rem">{safe(CERTAINTY.get(course["certainty"], ""))}</div>'
-        f'<div style="opacity:0.85">{safe(standing(course))}</div></div>'
+        f'<div style="opacity:0.85">{safe(standing(course, unit))}</div></div>'
     )
 
 
@@ -32,5 +33,5 @@ def draw_courses(patient: Patient, draw_decided: Callable[[dict], None] = lambda
     if patient.worklist.empty:
         st.info("On this day nothing was known of this patient that a protocol could be applied to.")
     for place, course in enumerate(patient.worklist.to_dict("records")):
-        draw_course(course, first_known(course, patient.known_first), big=place == 0)
+        draw_course(course, first_known(course, patient.known_first), patient.unit, big=place == 0)
         draw_decided(course)

@@ -8,7 +8,8 @@ import streamlit as st
 
 from leuko import checker
 from leuko.checker import Answer, Typed
-from leuko.courses import COUNTS, action_words, decided_by
+from leuko.count_units import CountUnit
+from leuko.courses import COUNTS, action_words, count, decided_by
 from leuko.store import Store
 from pages.common import address, shared
 from pages.common.alerts import draw_alerts_of_patient
@@ -24,16 +25,9 @@ NOBODY = (
 DUFFY = {"": "not recorded", "true": "Duffy-null", "false": "not Duffy-null"}
 CAUSES = {"": "not recorded", "disease": "the disease", "treatment": "the treatment"}
 ROWS_IN_ADDRESS = 100  # more would make an address that no server takes
-COLUMNS = {
-    "try_counts": {
-        "day": st.column_config.DateColumn("Day", format="YYYY-MM-DD"),
-        "anc": st.column_config.TextColumn("ANC, cells/µL", alignment="right"),
-        "platelets": st.column_config.TextColumn("Platelets, cells/µL", alignment="right"),
-    },
-    "try_doses": {
-        "day": st.column_config.DateColumn("From", format="YYYY-MM-DD"),
-        "dose": st.column_config.TextColumn("Dose, mg a day", alignment="right"),
-    },
+DOSES = {
+    "day": st.column_config.DateColumn("From", format="YYYY-MM-DD"),
+    "dose": st.column_config.TextColumn("Dose, mg a day", alignment="right"),
 }
 Rows = tuple[tuple[str, ...], ...]
 
@@ -46,7 +40,8 @@ def read_answer(path: str, protocol: str, drug: str, typed: Typed) -> Answer:
 def draw_checker(store: Store, version: dict, thresholds: pd.DataFrame) -> None:
     """What is typed on top, the answer beneath it."""
     st.info(NOBODY, icon=":material/person_off:")
-    typed = draw_typing(version, checker.example(version, thresholds, store.about.as_of))
+    example = checker.example(version, thresholds, store.about.as_of, store.unit)
+    typed = draw_typing(version, example, store.unit)
     answer = read_answer(store.path, version["protocol"], version["drug"], typed)
     if answer.faults:
         lines = "\n".join(f"- {shared.plain(line)}" for line in answer.faults)
@@ -58,14 +53,17 @@ def draw_checker(store: Store, version: dict, thresholds: pd.DataFrame) -> None:
 # Typing
 
 
-def draw_typing(version: dict, example: Typed) -> Typed:
+def draw_typing(version: dict, example: Typed, unit: CountUnit) -> Typed:
     left, right = st.columns([3, 2])
     with left:
         shown = ("day", "anc", "platelets") if version["has_platelets"] else ("day", "anc")
-        counts = edited("try_counts", version["protocol"], example.counts, shown)
-        st.caption("A row a day. `<200` is read as below 200. An empty cell was not measured.")
+        counts = edited(counts_name(unit), version["protocol"], example.counts, count_columns(unit), shown)
+        st.caption(
+            f"A row a day, counts in {unit.words}. `<{unit.number(200)}` is read as below {unit.said(200)}. "
+            "An empty cell was not measured."
+        )
     with right:
-        doses = edited("try_doses", version["protocol"], example.doses, ("day", "dose"))
+        doses = edited("try_doses", version["protocol"], example.doses, DOSES, ("day", "dose"))
         st.caption("Each dose is given until the next row begins. 0 is a hold." + example_dose_words(version))
     with st.container(horizontal=True):
         asked_on = day_typed("try_day", "Day asked", "Empty: the last day typed.")
@@ -76,12 +74,25 @@ def draw_typing(version: dict, example: Typed) -> Typed:
     return Typed(counts, doses, cause, cause_on, duffy_null, diagnosis, asked_on)
 
 
+def counts_name(unit: CountUnit) -> str:
+    """What the typed counts are called in the address: another name in another unit, so that none is misread."""
+    return f"try_counts_{unit.name}" if unit.power else "try_counts"
+
+
+def count_columns(unit: CountUnit) -> dict:
+    return {
+        "day": st.column_config.DateColumn("Day", format="YYYY-MM-DD"),
+        "anc": st.column_config.TextColumn(f"ANC, {unit.words}", alignment="right"),
+        "platelets": st.column_config.TextColumn(f"Platelets, {unit.words}", alignment="right"),
+    }
+
+
 def example_dose_words(version: dict) -> str:
     named = not shared.is_missing(version["starting_dose_mg"])
     return "" if named else " The table names no starting dose: that of the first rows is only an example."
 
 
-def edited(name: str, protocol: str, example: Rows, shown: tuple[str, ...]) -> Rows:
+def edited(name: str, protocol: str, example: Rows, columns: dict, shown: tuple[str, ...]) -> Rows:
     """The rows of an editor. They stand in the address where they are not the protocol's example.
 
     The editor begins anew where the address brings other rows or the protocol changes: what was typed goes along.
@@ -93,19 +104,19 @@ def edited(name: str, protocol: str, example: Rows, shown: tuple[str, ...]) -> R
         number, begun = number + 1, tuple(from_address(row, len(example[0])) for row in said) or example
         st.session_state[f"{name}_begun"] = protocol, number, begun
     frame = st.data_editor(
-        editable(begun, list(COLUMNS[name])),
+        editable(begun, list(columns)),
         key=f"{name}_{number}",
         num_rows="dynamic",
         hide_index=True,
         placeholder="",
         column_order=shown,
-        column_config=COLUMNS[name],
-        alt=f"{'Counts' if name == 'try_counts' else 'Doses'} of the imagined patient, to be typed over",
+        column_config=columns,
+        alt=f"{'Doses' if columns is DOSES else 'Counts'} of the imagined patient, to be typed over",
     )
     rows = tuple(tuple(cell_words(cell) for cell in row) for row in frame.itertuples(index=False))
     in_address = [":".join(quote(cell) for cell in row) for row in rows]
     address.put(name, in_address if rows != example and len(rows) <= ROWS_IN_ADDRESS else [])
-    return only(rows, [column in shown for column in COLUMNS[name]])
+    return only(rows, [column in shown for column in columns])
 
 
 def only(rows: Rows, shown: list[bool]) -> Rows:
@@ -163,7 +174,7 @@ def draw_answer(answer: Answer, typed: Typed) -> None:
     draw_alerts_of_patient(patient.alerts)
     draw_courses(patient)
     draw_decisions(patient.recommendations)
-    draw_counts(answer.counts)
+    draw_counts(answer.counts, patient.unit)
     draw_figure(patient, as_of, None)
     draw_why(patient)
     draw_episodes(patient)
@@ -189,7 +200,7 @@ def draw_decisions(recommendations: pd.DataFrame) -> None:
     st.html(table(rows, numbers=("Dose a day",)))
 
 
-def draw_counts(counts: pd.DataFrame) -> None:
+def draw_counts(counts: pd.DataFrame, unit: CountUnit) -> None:
     """Which threshold did what: each count against hold and resume, and how the course stood after it."""
     st.subheader("What each count met", anchor=False)
     if counts.empty:
@@ -199,11 +210,11 @@ def draw_counts(counts: pd.DataFrame) -> None:
         {
             "Day": shared.day(row["drawn_on"]),
             "Count": COUNTS[row["analyte"]],
-            "cells/µL": shared.number(row["value"], "", row["comparator"]),
+            unit.words: count(row["value"], row["comparator"], unit),
             "Hold": f"{row['hold']}: {holds_words(row['meets_hold'])}",
             "Resume": f"{row['resume']}: {holds_words(row['meets_resume'])}",
             "After that day": row["state"],
         }
         for row in counts.to_dict("records")
     ]
-    st.html(table(rows, numbers=("cells/µL",)))
+    st.html(table(rows, numbers=(unit.words,)))

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from leuko import notes
+from leuko.count_units import CountUnit
 from leuko.courses import COUNTS, action_words, clock, nadir
 from leuko.protocols.words import in_words
 from leuko.store import Patient
@@ -20,7 +21,7 @@ def draw_why(patient: Patient) -> None:
     """Every condition of every clause of every episode, the latest episode first."""
     st.subheader("Why", anchor=False)
     for protocol, thresholds in patient.thresholds.groupby("protocol"):
-        st.html(threshold_words(protocol, thresholds))
+        st.html(threshold_words(protocol, thresholds, patient.unit))
         draw_at_draws(patient.at_draws[patient.at_draws["protocol"].eq(protocol)])
     if patient.episodes.empty:
         st.caption("There is no episode, so no clause has been asked.")
@@ -55,24 +56,24 @@ def draw_at_draws(at_draws: pd.DataFrame) -> None:
     st.html(table(rows, numbers=("Decision at a draw",), ready=("Source",)))
 
 
-def threshold_words(protocol: str, thresholds: pd.DataFrame) -> str:
+def threshold_words(protocol: str, thresholds: pd.DataFrame, unit: CountUnit) -> str:
     """A protocol's thresholds in a sentence, then where each comes from, in the protocol's own words."""
     origins = "".join(
         f"<li>Thresholds of {COUNTS[row['analyte']]}: {origin(row['source'])}"
         f"{'' if row['verified'] else NOT_VERIFIED}</li>"
         for row in thresholds.to_dict("records")
     )
-    sentence = safe(threshold_sentence(thresholds))
+    sentence = safe(threshold_sentence(thresholds, unit))
     return f"<div><strong>{safe(protocol)}</strong>: {sentence}<ul>{origins}</ul></div>"
 
 
-def threshold_sentence(thresholds: pd.DataFrame) -> str:
+def threshold_sentence(thresholds: pd.DataFrame, unit: CountUnit) -> str:
     """`hold: ANC below 500; resume: ANC at least 1,000.`"""
     rows = thresholds.to_dict("records")
 
     def said(role: str, joint: str) -> str:
         return joint.join(
-            f"{COUNTS[row['analyte']]} {in_words(row[f'{role}_operator'])} {shared.number(row[role])}"
+            f"{COUNTS[row['analyte']]} {in_words(row[f'{role}_operator'])} {unit.sentence(row[role])}"
             for row in rows
         )
 
@@ -177,7 +178,7 @@ def draw_episodes(patient: Patient) -> None:
         return
     st.subheader("Episodes", anchor=False)
     episodes = patient.episodes.to_dict("records")
-    rows = [episode_row(episode, patient.worklist, patient.growth_factors) for episode in episodes]
+    rows = [episode_row(episode, patient.worklist, patient.growth_factors, patient.unit) for episode in episodes]
     numbers = [name for name in rows[0] if name.startswith(("Episode", "Lowest", "Days", "Dose", "G-CSF"))]
     st.html(table(rows, tuple(numbers)))
     if any(has_growth_factor(episode, patient.growth_factors) for episode in episodes):
@@ -204,8 +205,8 @@ def growth_factor_words(episode: dict, growth_factors: pd.DataFrame) -> str:
     return f"{shared.counted(apart, 'day')} before" if apart else "on the day"
 
 
-def episode_row(episode: dict, worklist: pd.DataFrame, growth_factors: pd.DataFrame) -> dict:
-    unit = worklist.loc[worklist["drug"].eq(episode["drug"]), "dose_unit"].iloc[0]
+def episode_row(episode: dict, worklist: pd.DataFrame, growth_factors: pd.DataFrame, unit: CountUnit) -> dict:
+    dose_unit = worklist.loc[worklist["drug"].eq(episode["drug"]), "dose_unit"].iloc[0]
     is_open = shared.is_missing(episode["recovered_on"])
     return {
         "Drug": episode["drug"],
@@ -213,12 +214,12 @@ def episode_row(episode: dict, worklist: pd.DataFrame, growth_factors: pd.DataFr
         "Onset": shared.day(episode["onset_on"]),
         "Recovered": "open" if is_open else shared.day(episode["recovered_on"]),
         "Set off by": COUNTS[episode["trigger"]],
-        "Lowest ANC, cells/µL": nadir(episode, "anc"),
-        "Lowest platelets, cells/µL": nadir(episode, "platelets"),
+        f"Lowest ANC, {unit.words}": nadir(episode, "anc", unit),
+        f"Lowest platelets, {unit.words}": nadir(episode, "platelets", unit),
         "Days below hold": clock(episode, "days_below"),
         "Days to recovery": clock(episode, "days_to_recovery"),
         "G-CSF before recovery": growth_factor_words(episode, growth_factors),
-        "Dose at onset": shared.number(episode["dose_at_onset_mg"], unit),
+        "Dose at onset": shared.number(episode["dose_at_onset_mg"], dose_unit),
         "Cause": episode["cause"],
     }
 

@@ -24,14 +24,14 @@ judged AS (
         ) AS falling,
         coalesce(meets(value, comparator, '>=', limits.febrile_falling_anc), false)
             OR (coalesce(meets(value, comparator, '>=', limits.febrile_anc), false) AND value_before IS NOT NULL) AS high,
-        'ANC ' || comparator || number_words(value) || derived_words(derived) || ' on ' || moment_words(collected_at)
+        'ANC ' || comparator || cells_words(value) || derived_words(derived) || ' on ' || moment_words(collected_at)
             AS count_words
     FROM ordered
     CROSS JOIN limits
     UNION ALL
     SELECT
         known.patient_id, known.collected_at, known.value, known.comparator, false, NULL, NULL, true, false, false,
-        'WBC ' || known.comparator || number_words(known.value) || ' on ' || moment_words(known.collected_at)
+        'WBC ' || known.comparator || cells_words(known.value) || ' on ' || moment_words(known.collected_at)
         || ', than which ANC cannot be higher'
     FROM known
     CROSS JOIN limits

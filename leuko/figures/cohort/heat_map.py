@@ -4,9 +4,11 @@ import html
 
 import pandas
 
+from leuko.count_units import CountUnit
 from leuko.facts import read_rows
 from leuko.figures import labels
 from leuko.figures.cohort.frame import Ink, blank, key
+from leuko.figures.counts import band_words
 from leuko.figures.findings import shortened
 from leuko.figures.panels import rows
 
@@ -18,10 +20,11 @@ CANNOT_TELL, NO_COUNT = "cannot tell", "no count"
 SIGNS = {CANNOT_TELL: "?", NO_COUNT: "·"}  # in cells whose colour says no band
 
 
-def names() -> list[str]:
+def names(unit: CountUnit) -> list[str]:
     """What a cell can be, in the order of its code: the bands, above them, cannot be told, no count."""
     bands = read_rows("bands")
-    return [*(band["words"] for band in bands), f"{float(bands[-1]['below']):,.0f} or more", CANNOT_TELL, NO_COUNT]
+    above = f"{unit.sentence(float(bands[-1]['below']))} or more"
+    return [*(band_words(band, unit) for band in bands), above, CANNOT_TELL, NO_COUNT]
 
 
 def fills(ink: Ink) -> list[str]:
@@ -31,26 +34,26 @@ def fills(ink: Ink) -> list[str]:
 
 def code(cell: dict) -> int:
     """The place of a cell's meaning in `names`."""
-    known = names()
+    above = len(read_rows("bands"))
     if not cell["counts"]:
-        return known.index(NO_COUNT)
-    return known.index(CANNOT_TELL) if cell["band"] is None else int(cell["band"])
+        return above + 2
+    return above + 1 if cell["band"] is None else int(cell["band"])
 
 
-def sentence(courses: pandas.DataFrame) -> str:
+def sentence(courses: pandas.DataFrame, unit: CountUnit) -> str:
     """`310 of 1,191 patients had an ANC below 500 on the drug.`"""
     of, low = courses["patient_id"].nunique(), courses.loc[courses["in_lowest_band"], "patient_id"].nunique()
-    band = read_rows("bands")[0]["words"]
-    return f"{low:,} of {of:,} patients had an ANC {band[0].lower()}{band[1:]} on the drug."
+    below = unit.sentence(float(read_rows("bands")[0]["below"]))
+    return f"{low:,} of {of:,} patients had an ANC below {below} on the drug."
 
 
-def figure(cells: pandas.DataFrame, courses: pandas.DataFrame, theme: str = "light") -> dict:
+def figure(cells: pandas.DataFrame, courses: pandas.DataFrame, unit: CountUnit, theme: str = "light") -> dict:
     """The frames are those of `leuko.cohort.Cohort`. Weeks after the end of a course are left open."""
     ink = Ink(theme)
     found = rows(cells)
     patients = {cell["row"]: str(cell["patient_id"]) for cell in found}
     weeks = max((cell["week"] for cell in found), default=1)
-    drawn = blank(sentence(courses), ink, ROW * max(LEAST, len(patients)), MARGIN)
+    drawn = blank(sentence(courses, unit), ink, ROW * max(LEAST, len(patients)), MARGIN)
     layout = drawn["layout"]
     step = next(step for step in (1, 2, 4, 8, 13, 26, 52, weeks) if weeks / step <= 26)
     layout["xaxis"] |= {"range": [0.5, weeks + 0.5], "tickvals": list(range(step, weeks + 1, step)), "ticks": ""}
@@ -67,9 +70,9 @@ def figure(cells: pandas.DataFrame, courses: pandas.DataFrame, theme: str = "lig
     layout["dragmode"] = False
     colours = fills(ink)
     around = [*colours[:-1], ink.colour("faint")]
-    said = [f"{SIGNS[name]} {name}" if name in SIGNS else name for name in names()]
+    said = [f"{SIGNS[name]} {name}" if name in SIGNS else name for name in names(unit)]
     layout["annotations"] = key(list(zip(said, colours, around, strict=True)), ink)
-    drawn["data"] = [colour_cells(found, weeks, colours), targets(found, ink)]
+    drawn["data"] = [colour_cells(found, weeks, colours), targets(found, unit, ink)]
     return drawn
 
 
@@ -95,9 +98,9 @@ def colour_cells(cells: list[dict], weeks: int, colours: list[str]) -> dict:
     }
 
 
-def targets(cells: list[dict], ink: Ink) -> dict:
+def targets(cells: list[dict], unit: CountUnit, ink: Ink) -> dict:
     """A point on every cell that says what it is and opens its patient, with a sign where it is in no band."""
-    known = names()
+    known = names(unit)
     meant = [known[code(cell)] for cell in cells]
     return {
         "type": "scatter",
@@ -109,15 +112,15 @@ def targets(cells: list[dict], ink: Ink) -> dict:
         "textfont": {"size": 10, "color": ink.colour("text")},
         "marker": {"size": ROW, "symbol": "square", "color": "rgba(0,0,0,0)", "line": {"width": 0}},
         "customdata": [
-            [cell_hover(cell, word), cell["patient_id"]] for cell, word in zip(cells, meant, strict=True)
+            [cell_hover(cell, word, unit), cell["patient_id"]] for cell, word in zip(cells, meant, strict=True)
         ],
         "hovertemplate": "%{customdata[0]}<extra></extra>",
     }
 
 
-def cell_hover(cell: dict, meaning: str) -> str:
+def cell_hover(cell: dict, meaning: str, unit: CountUnit) -> str:
     lowest = None
     if cell["counts"]:
         counts = f", lowest of {cell['counts']}" if cell["counts"] > 1 else ""
-        lowest = f"ANC {cell['comparator']}{labels.number_in_words(cell['anc'])} cells/µL{counts}"
+        lowest = f"ANC {cell['comparator']}{unit.said(cell['anc'])}{counts}"
     return labels.hover(f"{cell['patient_id']}, {cell['drug']}", f"week {cell['week']}: {meaning}", lowest)

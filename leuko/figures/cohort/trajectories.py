@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pandas
 
+from leuko.count_units import CountUnit
 from leuko.facts import read_rows
 from leuko.figures import labels
 from leuko.figures.cohort.frame import Ink, blank, day_marks, row_below
@@ -17,14 +18,14 @@ HANDLES = 20  # invisible points across the axis that make a line answer between
 ABOVE = 1.5  # the axis reaches so many times the highest upper quartile; single counts may lie above it
 
 
-def sentence(quartiles: pandas.DataFrame, minimum: int) -> str:
+def sentence(quartiles: pandas.DataFrame, minimum: int, unit: CountUnit) -> str:
     """`The median ANC is lowest on day 91 on the drug: 2,450 cells/µL, half of the courses between 1,380 and 3,590.`"""
     judged = quartiles[quartiles["courses"].ge(minimum)]
     if judged.empty:
         return f"On no day is the ANC of {minimum:,} courses known: too few for a median."
     lowest = judged.loc[judged["median"].idxmin()]
-    lower, median, upper = (labels.number_in_words(lowest[name]) for name in ("lower", "median", "upper"))
-    said = f"The median ANC is lowest on day {lowest['day']:,.0f} on the drug: {median} cells/µL"
+    lower, median, upper = (unit.number(lowest[name]) for name in ("lower", "median", "upper"))
+    said = f"The median ANC is lowest on day {lowest['day']:,.0f} on the drug: {median} {unit.words}"
     return f"{said}, half of the courses between {lower} and {upper}."
 
 
@@ -38,32 +39,34 @@ def figure(
     quartiles: pandas.DataFrame,
     thresholds: pandas.DataFrame,
     minimum: int,
+    unit: CountUnit,
     theme: str = "light",
 ) -> dict:
     """The frames are those of `leuko.cohort.Cohort`; a day of fewer courses than the `minimum` has no median."""
     ink = Ink(theme)
     judged = quartiles[quartiles["courses"].ge(minimum)]
-    scale = CountScale.of([top(judged)], "anc", "linear")
+    scale = CountScale.of([top(judged)], "anc", "linear", unit)
     last = int(lines["day"].max()) if len(lines) else 7
-    drawn = blank(sentence(quartiles, minimum), ink, scale.height, MARGIN)
+    drawn = blank(sentence(quartiles, minimum, unit), ink, scale.height, MARGIN)
     layout = drawn["layout"]
     marks = day_marks(last)
     layout["xaxis"] |= {"range": [-0.01 * last, 1.01 * last], "tickvals": marks, "showgrid": False}
     layout["xaxis"]["title"] |= {"text": "days on the drug", "standoff": 34}
     layout["yaxis"] |= scale.axis()
-    layout["yaxis"]["title"] |= {"text": "ANC, cells/µL"}
+    layout["yaxis"]["title"] |= {"text": f"ANC, {unit.words}"}
     layout["dragmode"] = False
-    bands, marked = read_rows("bands"), threshold_lines(thresholds)
+    bands, marked = read_rows("bands"), threshold_lines(thresholds, unit)
     layout["shapes"] = [band_shape(band, scale, ink) for band in bands]
-    layout["shapes"] += [line_shape(number, ink) for number in marked]
+    layout["shapes"] += [line_shape(number, scale, ink) for number in marked]
     layout["annotations"] = edge_labels(edge_words(bands, marked, [], scale), scale, ink)
     known = dict(zip(quartiles["day"], quartiles["courses"], strict=True))
     layout["annotations"] += row_below("ANC known", {day: known.get(day, 0) for day in marks}, ink, 32)
-    drawn["data"] = [faint(lines, ink), *middle_half(judged, ink), between(lines, max(1, last // HANDLES))]
+    drawn["data"] = [faint(lines, unit, ink), *middle_half(judged, unit, ink)]
+    drawn["data"].append(between(lines, unit, max(1, last // HANDLES)))
     return drawn
 
 
-def threshold_lines(thresholds: pandas.DataFrame) -> dict[float, list[str]]:
+def threshold_lines(thresholds: pandas.DataFrame, unit: CountUnit) -> dict[float, list[str]]:
     """Where the protocols of the cohort hold and resume, unless the bands show just that: number → its words.
 
     Where the protocols do not agree, the words are what a number does and in how many of them.
@@ -77,27 +80,27 @@ def threshold_lines(thresholds: pandas.DataFrame) -> dict[float, list[str]]:
         is_shown = agree and band_roles().issuperset(asked.itertuples(index=False, name=None))
         if is_shown and same["verified"].all():
             continue
-        said = in_full(asked) if agree else in_short(same, protocols)
+        said = in_full(asked, unit) if agree else in_short(same, protocols, unit)
         mark = "" if same["verified"].all() else "<br>(not verified)" if agree else "<br>(not all verified)"
         marked[float(number)] = [said[0].upper() + said[1:] + mark]
     return marked
 
 
-def in_full(asked: pandas.DataFrame) -> str:
+def in_full(asked: pandas.DataFrame, unit: CountUnit) -> str:
     """`hold below 500 and resume at least 500`."""
     return " and ".join(
-        f"{row.role} {in_words(row.operator)} {labels.number_in_words(row.number)}" for row in asked.itertuples()
+        f"{row.role} {in_words(row.operator)} {unit.number(row.number)}" for row in asked.itertuples()
     )
 
 
-def in_short(same: pandas.DataFrame, protocols: int) -> str:
+def in_short(same: pandas.DataFrame, protocols: int, unit: CountUnit) -> str:
     """`1,000: hold or resume (16 of 20 protocols)`; `1,000: resume` where all of them do."""
-    number, those = labels.number_in_words(same["number"].iat[0]), same["protocol"].nunique()
+    number, those = unit.number(same["number"].iat[0]), same["protocol"].nunique()
     roles = " or ".join(sorted(same["role"].unique()))
     return f"{number}: {roles}" + (f"<br>({those} of {protocols} protocols)" if those < protocols else "")
 
 
-def faint(lines: pandas.DataFrame, ink: Ink) -> dict:
+def faint(lines: pandas.DataFrame, unit: CountUnit, ink: Ink) -> dict:
     """All lines as one trace, each course followed by a gap; a point says who it is and opens him."""
     days, counts, who = [], [], []
     course = None
@@ -107,9 +110,9 @@ def faint(lines: pandas.DataFrame, ink: Ink) -> dict:
             counts.append(None)
             who.append(None)
         course = row["course"]
-        said = f"{row['comparator']}{labels.number_in_words(row['anc'])}"
+        said = f"{row['comparator']}{unit.said(row['anc'])}"
         days.append(row["day"])
-        counts.append(row["anc"])
+        counts.append(unit.value(row["anc"]))
         who.append([html.escape(f"{row['patient_id']}, {row['drug']}"), row["patient_id"], html.escape(said)])
     return {
         "type": "scatter",
@@ -121,11 +124,11 @@ def faint(lines: pandas.DataFrame, ink: Ink) -> dict:
         "line": {"color": ink.colour("faint_line"), "width": 1},
         "marker": {"color": ink.colour("faint_line"), "size": 3, "line": {"width": 0}},
         "customdata": who,
-        "hovertemplate": "<b>%{customdata[0]}</b><br>day %{x}: ANC %{customdata[2]} cells/µL<extra></extra>",
+        "hovertemplate": "<b>%{customdata[0]}</b><br>day %{x}: ANC %{customdata[2]}<extra></extra>",
     }
 
 
-def between(lines: pandas.DataFrame, step: int) -> dict:
+def between(lines: pandas.DataFrame, unit: CountUnit, step: int) -> dict:
     """Every `step` days on a line from count to count an invisible point that opens its patient and names no count."""
     days, counts, who = [], [], []
     for first, then in pairwise(rows(lines)):
@@ -134,7 +137,7 @@ def between(lines: pandas.DataFrame, step: int) -> dict:
             said = [f"{first['patient_id']}, {first['drug']}", f"between day {first['day']:,} and day {then['day']:,}"]
             for passed in range(step, apart, step):
                 days.append(first["day"] + passed)
-                counts.append(first["anc"] + (then["anc"] - first["anc"]) * passed / apart)
+                counts.append(unit.value(first["anc"] + (then["anc"] - first["anc"]) * passed / apart))
                 who.append([html.escape(said[0]), first["patient_id"], said[1]])
     return {
         "type": "scatter",
@@ -148,25 +151,25 @@ def between(lines: pandas.DataFrame, step: int) -> dict:
     }
 
 
-def middle_half(quartiles: pandas.DataFrame, ink: Ink) -> list[dict]:
+def middle_half(quartiles: pandas.DataFrame, unit: CountUnit, ink: Ink) -> list[dict]:
     """The quartiles as a band and the median as a line."""
     found = rows(quartiles)
     edge = {"type": "scatter", "mode": "lines", "hoverinfo": "skip", "line": {"width": 0}}
     edge |= {"x": [row["day"] for row in found]}
     said = [
         labels.hover(
-            f"Day {row['day']:,}: median {labels.number_in_words(row['median'])} cells/µL",
-            f"half between {labels.number_in_words(row['lower'])} and {labels.number_in_words(row['upper'])}",
+            f"Day {row['day']:,}: median {unit.said(row['median'])}",
+            f"half between {unit.number(row['lower'])} and {unit.number(row['upper'])}",
             f"{row['courses']:,} courses",
         )
         for row in found
     ]
     return [
-        edge | {"name": "upper quartile", "y": [row["upper"] for row in found]},
+        edge | {"name": "upper quartile", "y": [unit.value(row["upper"]) for row in found]},
         edge
         | {
             "name": "lower quartile",
-            "y": [row["lower"] for row in found],
+            "y": [unit.value(row["lower"]) for row in found],
             "fill": "tonexty",
             "fillcolor": ink.colour("middle_fill"),
         },
@@ -175,7 +178,7 @@ def middle_half(quartiles: pandas.DataFrame, ink: Ink) -> list[dict]:
             "mode": "lines+markers",
             "name": "median",
             "x": [row["day"] for row in found],
-            "y": [row["median"] for row in found],
+            "y": [unit.value(row["median"]) for row in found],
             "line": {"color": ink.colour("line"), "width": 3},
             "marker": {"color": ink.colour("line"), "size": 5, "line": {"width": 0}},
             "customdata": [[text, ""] for text in said],

@@ -17,7 +17,7 @@ asked AS (
         FROM during
         WHERE open IS NOT NULL
         UNION ALL
-        SELECT protocol, line, 3, fact_words(fact) || ' ' || coalesce(threshold_words(operator, number), word)
+        SELECT protocol, line, 3, fact_words(fact) || ' ' || coalesce(condition_words(fact, operator, number), word)
         FROM during_conditions
     ) AS parts
     GROUP BY protocol, line

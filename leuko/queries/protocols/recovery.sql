@@ -3,7 +3,7 @@ WITH asked AS (
     SELECT
         protocol, clause,
         string_agg(
-            fact_words(fact) || ' ' || coalesce(threshold_words(operator, number), word), ' and ' ORDER BY fact DESC
+            fact_words(fact) || ' ' || coalesce(condition_words(fact, operator, number), word), ' and ' ORDER BY fact DESC
         ) AS words
     FROM conditions
     GROUP BY protocol, clause
