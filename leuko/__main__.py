@@ -229,7 +229,7 @@ def run_loads(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
     from leuko.workbook import write_csv
 
     with closing(Store(chosen.db)) as store:
-        loads = store.loads()
+        loads = store.view().loads()
         write_csv(sys.stdout, loads.assign(loaded_at=loads["loaded_at"].dt.strftime("%Y-%m-%d %H:%M:%S")))
 
 

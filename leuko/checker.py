@@ -65,6 +65,7 @@ class Imagined:
     def __init__(self, con: duckdb.DuckDBPyConnection, unit: CountUnit):
         self.con = con
         self.unit = unit
+        self.files: dict[str, str] = {}  # none was loaded
 
     @contextmanager
     def patient_day(self, patient_id: str, as_of: date) -> Iterator[duckdb.DuckDBPyConnection]:

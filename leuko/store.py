@@ -23,7 +23,7 @@ from leuko.accounts import Accounts
 from leuko.count_units import CountUnit
 from leuko.difference import Difference, compare
 from leuko.protocols import Protocol
-from leuko.seen import narrowed
+from leuko.seen import files_as_shown, narrowed
 from leuko.settings import Setting, SettingsError, read_settings
 
 FOLDER = Path(__file__).parent / "queries"
@@ -167,6 +167,7 @@ class Store:
 
     `loaded_at`: when its load began (UTC). `settings`: those its audit events can be read with; `settings_waiting`: the
     names of those that a file changed since, and that wait for the next load. `unit`: that in which counts are shown.
+    `files`: see `leuko.seen.files_as_shown`.
     """
 
     def __init__(self, path: str | os.PathLike):
@@ -179,6 +180,7 @@ class Store:
                 raise StoreError(str(refused)) from refused
             self.settings, self.settings_waiting = audit.settings_in_force(cursor, written)
             self.unit = count_units.chosen(self.settings)
+            self.files = files_as_shown(cursor)
             began = cursor.execute("SELECT loaded_at FROM loads WHERE number = ?", [self.about.number])
             self.loaded_at = began.fetchall()[0][0].replace(tzinfo=UTC)
         self._replays: OrderedDict[date, duckdb.DuckDBPyConnection] = OrderedDict()
@@ -249,16 +251,6 @@ class Store:
                 self._evaluate(cursor, as_of)
             yield cursor
 
-    def loads(self) -> pandas.DataFrame:
-        """Every load up to this version, the last first: `number`, `kind` (load, add, undo), `loaded_at` (UTC).
-
-        Then `as_of`, `patients` touched (missing: all), `files` in words, their `bytes`, `rows_read`, `loaded`,
-        `set_aside` and `already_there` (missing where a later whole load took its place), `held` (whether this version
-        has its rows), `protocols_version` and `settings` (JSON).
-        """
-        with self.cursor() as cursor:
-            return cursor.execute(QUERIES["loads"]).df()
-
     def view(self, sight: Sight = EVERYTHING, as_of: date | None = None) -> "View":
         """What a sight leaves, as known on `as_of` (None: the day of the file)."""
         return View(self, sight, as_of or self.about.as_of)
@@ -280,19 +272,19 @@ class View:
     @contextmanager
     def cursor(self, copied: Collection[str] = ()) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor on the file as it was published; for `copied` see `narrowed`."""
-        with self.store.cursor() as cursor, narrowed(cursor, self.sight, copied):
+        with self.store.cursor() as cursor, narrowed(cursor, self.sight, self.store.files, copied):
             yield cursor
 
     @contextmanager
     def day(self, as_of: date) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor on which the worklist is that of `as_of`."""
-        with self.store.day(as_of) as cursor, narrowed(cursor, self.sight):
+        with self.store.day(as_of) as cursor, narrowed(cursor, self.sight, self.store.files):
             yield cursor
 
     @contextmanager
     def audited(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor on which `audit_events` are those of the day of this view."""
-        with self.store.audited(self.as_of) as cursor, narrowed(cursor, self.sight):
+        with self.store.audited(self.as_of) as cursor, narrowed(cursor, self.sight, self.store.files):
             yield cursor
 
     def choices(self) -> dict[str, list[str]]:
@@ -393,7 +385,8 @@ class View:
             ).df()
         with self.store.cursor() as cursor:
             counted = replace(accounts.read(cursor), unmatched=int(unmatched["rows"].sum()))
-            return Aside(counted, cursor.execute(QUERIES["set_aside"]).df(), unmatched)
+            with narrowed(cursor, self.sight, self.store.files, counting=True):
+                return Aside(counted, cursor.execute(QUERIES["set_aside"]).df(), unmatched)
 
     def rejected_rows(self, patient: str | None = None, limit: int = MOST_ROWS) -> pandas.DataFrame:
         """The rows that were set aside, of all or of one patient, as they came: at most 1,000 of them."""
@@ -458,7 +451,7 @@ class View:
 
     def patient(self, patient_id: str) -> Patient | None:
         """Everything known of a patient, or None where there is none at the sites that may be seen."""
-        with self.store.patient_day(patient_id, self.as_of) as cursor, narrowed(cursor, self.sight):
+        with self.store.patient_day(patient_id, self.as_of) as cursor, narrowed(cursor, self.sight, self.store.files):
             rules.write_words(cursor, self.store.unit)
             about = self._about(cursor, patient_id)
             if about is None:
@@ -575,9 +568,19 @@ class View:
             decisions=found.decisions.merge(names, on="patient_id", how=how),
         )
 
+    def loads(self) -> pandas.DataFrame:
+        """Every load up to this version, the last first: `number`, `kind` (load, add, undo), `loaded_at` (UTC).
+
+        Then `as_of`, `patients` touched (missing: all), `files` in words, their `bytes`, `rows_read`, `loaded`,
+        `set_aside` and `already_there` (missing where a later whole load took its place), `held` (whether this version
+        has its rows), `protocols_version` and `settings` (JSON).
+        """
+        with self.cursor() as cursor:
+            return cursor.execute(QUERIES["loads"]).df()
+
     def data(self) -> Data:
         """What was read, set aside and checked when the file was loaded, whatever the day of this view."""
-        with self.store.cursor() as cursor:
+        with self.cursor() as cursor:
             return Data(
                 **vars(self.aside()),
                 files=cursor.execute("FROM load_report ORDER BY kind, file").df(),
@@ -587,11 +590,14 @@ class View:
 
     def _checks(self) -> pandas.DataFrame:
         """What the load found; where not all sites may be seen, the checks run over the others' patients alone."""
-        if self.sites is None:
-            with self.cursor() as cursor:
-                return cursor.execute("FROM check_results").df()
-        with self.cursor(copied=checks.READ) as cursor:
-            return checks.run(cursor, self.store.about.as_of, self.store.unit)
+        with self.cursor(copied=() if self.sites is None else checks.READ) as cursor:
+            if self.sites is None:
+                found = cursor.execute("FROM check_results").df()
+            else:
+                found = checks.run(cursor, self.store.about.as_of, self.store.unit)
+        if not self.sight.names:  # DuckDB's words may be those of a row
+            found["error"] = found["error"].where(found["error"].isna(), "The reason is hidden from you.")
+        return found
 
     def failing(self, check: str) -> pandas.DataFrame:
         """The failing rows of a check, at most 1,000: `patient_id`, `name`, `day`, `words`, `source`."""

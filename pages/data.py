@@ -282,7 +282,7 @@ def main() -> None:
     draw_files(found)
     draw_set_aside(*source, found)
     draw_checks(*source, found.checks)
-    draw_loads(store.path)
+    draw_loads(*source)
     draw_trying(*source)
 
 

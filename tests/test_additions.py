@@ -179,7 +179,7 @@ def test_mapped_files_of_another_night_are_added_with_what_the_reader_said_of_th
 
 def loads_of(db):
     with closing(Store(db)) as store:
-        return store.loads()
+        return store.view().loads()
 
 
 # ---- one night after the other --------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from leuko.access import Sight
 from pages.common import shared
 from pages.common.markup import table
 
@@ -12,13 +13,13 @@ SHOWN = 30
 
 
 @st.cache_data(show_spinner=False, max_entries=20)
-def read_loads(path: str) -> pd.DataFrame:
-    return shared.store_at(path).loads()
+def read_loads(path: str, sight: Sight) -> pd.DataFrame:
+    return shared.store_at(path).view(sight).loads()
 
 
-def draw_loads(path: str) -> None:
+def draw_loads(path: str, sight: Sight) -> None:
     """A row a load; what was undone, or replaced by a later whole load, is said to count no longer."""
-    loads = read_loads(path)
+    loads = read_loads(path, sight)
     st.markdown("##### Loads")
     st.html(table([row_of(load) for load in loads.head(SHOWN).to_dict("records")], numbers=NUMBERS))
     if len(loads) > SHOWN:
