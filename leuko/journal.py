@@ -5,7 +5,7 @@ and so does a snooze on its day. An edit is a new entry that names the one it co
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from datetime import UTC, date, datetime
 from functools import cache
@@ -25,6 +25,7 @@ COLUMNS = """number, token, written_at, who, role, patient_id, site, drug, proto
 INSERT = f"INSERT INTO entries ({COLUMNS}) VALUES ({', '.join('?' * 17)})"
 HANDED_OVER = "SELECT DISTINCT patient_id FROM entries WHERE lower(addressee) = lower(?) ORDER BY patient_id"
 READERS = "SELECT DISTINCT who FROM visits UNION SELECT DISTINCT who FROM entries ORDER BY who"
+READERS_OF = "SELECT DISTINCT who FROM entries WHERE site IN ({}) ORDER BY who"
 # An entry as its last correction says it, in the place of the entry itself.
 CORRECTED = f"""
     SELECT * FROM (
@@ -154,10 +155,14 @@ def in_words(entry: Entry) -> str:
 
 
 class Journal:
-    """The journal at a place: a file, or the address of a PostgreSQL server. Every call raises JournalError."""
+    """The journal at a place: a file, or the address of a PostgreSQL server. Every call raises JournalError.
 
-    def __init__(self, place: str | Path):
+    `tell` makes of each entry that is read what may be told of it.
+    """
+
+    def __init__(self, place: str | Path, tell: Callable[[Entry], Entry] = lambda entry: entry):
         self.database: DuckFile | PostgreSQL = database_at(place)
+        self.tell = tell
 
     def record(self, entry: Entry) -> Entry:
         """Append an entry, whose number is given here; the same token again gives what is there and adds nothing.
@@ -180,11 +185,12 @@ class Journal:
         """Every entry of these patients (None: of all), in order, corrected ones too."""
         if patients is None:
             with self.database.work(writing=False) as run:
-                return read(run, "ORDER BY number")
+                return [*map(self.tell, read(run, "ORDER BY number"))]
         if not patients:
             return []
         with self.database.work(writing=False) as run:
-            return read(run, f"WHERE patient_id IN ({marks(patients)}) ORDER BY number", *patients)
+            found = read(run, f"WHERE patient_id IN ({marks(patients)}) ORDER BY number", *patients)
+            return [*map(self.tell, found)]
 
     def standing(self, patients: Sequence[str]) -> dict[tuple[str, str, str], Entry]:
         """What was last decided of each course of these patients, by patient, drug and protocol, as last corrected."""
@@ -193,7 +199,7 @@ class Journal:
         deciding = [kind for kind, row in kinds().items() if row["stands"] == "yes"]
         query = STANDING.format(patients=marks(patients), kinds=marks(deciding))
         with self.database.work(writing=False) as run:
-            found = map(from_row, run(query, *patients, *deciding))
+            found = (self.tell(from_row(row)) for row in run(query, *patients, *deciding))
             return {(entry.patient_id, entry.drug, entry.protocol): entry for entry in found}
 
     def as_corrected(self, patients: Sequence[str]) -> list[Entry]:
@@ -202,17 +208,20 @@ class Journal:
             return []
         query = f"SELECT {COLUMNS} FROM ({CORRECTED.format(patients=marks(patients))}) AS corrected ORDER BY place"
         with self.database.work(writing=False) as run:
-            return [from_row(row) for row in run(query, *patients)]
+            return [self.tell(from_row(row)) for row in run(query, *patients)]
 
     def handed_to(self, who: str) -> list[str]:
         """The patients of whom something was ever handed over to this reader; what still stands, `standing` says."""
         with self.database.work(writing=False) as run:
             return [patient for (patient,) in run(HANDED_OVER, who)]
 
-    def readers(self) -> list[str]:
-        """Whoever has looked or written here, to hand something over to."""
+    def readers(self, sites: Sequence[str] | None = None) -> list[str]:
+        """Whoever has written here of a patient of these sites, or (None) has written or looked at all."""
+        if sites is not None and not sites:
+            return []
+        query = READERS if sites is None else READERS_OF.format(marks(sites))
         with self.database.work(writing=False) as run:
-            return [who for (who,) in run(READERS)]
+            return [who for (who,) in run(query, *(sites or ()))]
 
     def visit(self, who: str, visit: Visit) -> Visit | None:
         """Keep that a reader looks at a load, once a load; gives what he last saw of another one, None for nothing."""

@@ -6,12 +6,12 @@ import pytest
 import streamlit as st
 
 from leuko import access_log
-from leuko.access import LOCAL
-from leuko.journal import Entry, Journal, key
+from leuko.access import LOCAL, Grant, Reader
+from leuko.journal import Entry, Journal, Visit, key
 from leuko.journal_databases import JournalError
 from leuko.publish import load_csv
 from leuko.store import Store
-from pages.common import opened
+from pages.common import opened, sign_in
 from tests.readers import WHO, nobody_reads, reads_as
 from tests.serving import app_at
 from tests.test_patient_page import EVENTS, EXPOSURES, LABS, PATIENTS
@@ -259,6 +259,57 @@ def test_a_reader_is_told_what_changed_since_he_last_looked(database, tmp_path):
     load_csv(database, **files, as_of=date(2026, 3, 23))
     (line,) = looked(drawn("panel"))
     assert line.startswith("You last looked at load 2") and ": since then 0 patients have" in line
+
+
+# ---- where names are hidden, and who is a colleague -------------------------------------------------
+
+
+def test_where_names_are_hidden_the_words_are_not_shown_and_all_else_is(journal, monkeypatch):
+    journal.record(entry("not_followed", reason="repeat", words="Ida Kern asked for it"))
+    reads_as(monkeypatch, "quality", names=True)
+    assert "the count is repeated first. Ida Kern asked for it. By bo@example.org on 22 March 2026" in said(drawn())
+    reads_as(monkeypatch, "quality", names=False)
+    assert "Not followed: the count is repeated first. By bo@example.org on 22 March 2026" in said(drawn())
+    app = drawn("adherence", measure="hold_given", ending="not_met")
+    recorded = next(table.value for table in app.dataframe if "Reason" in table.value)["Recorded"]
+    assert recorded.str.contains("By bo@example.org").any() and not recorded.str.contains("Kern").any()
+
+
+@pytest.mark.parametrize(("to", "shown"), [("Ida Kern", "a colleague"), (WHO, WHO), (WHO.upper(), WHO.upper())])
+def test_an_addressee_that_anybody_may_have_typed_is_not_shown_there_but_to_himself(journal, monkeypatch, to, shown):
+    journal.record(entry("handover", addressee=to))
+    reads_as(monkeypatch, "quality", names=False)
+    assert f"Handed over to {shown}. By bo@example.org" in said(drawn())
+
+
+def test_something_is_handed_over_only_to_whoever_shares_a_site(journal, monkeypatch):
+    journal.record(entry(who="east@example.org", token="1"))
+    journal.record(entry(who="west@example.org", token="2", patient_id="P2", site="West"))
+    journal.visit("all@example.org", Visit(1, date(2026, 3, 22), datetime(2026, 3, 22, tzinfo=UTC)))
+    signed_in = {
+        "ana@example.org": Grant("a", "clinician", ("East", "North"), True),
+        "eve@example.org": Grant("b", "clinician", ("West",), True),
+        "max@example.org": Grant("c", "quality", None, False),
+    }
+    readers = {who: Reader(who, (grant,)) for who, grant in signed_in.items()}
+    monkeypatch.setattr(sign_in, "READERS", readers | {"none@example.org": Reader("none@example.org", ())})
+    reads_as(monkeypatch, "clinician", ("East",))
+    assert offered(drawn()) == ["ana@example.org", "east@example.org", "max@example.org"]
+    reads_as(monkeypatch, "clinician")
+    assert offered(drawn()) == sorted([*signed_in, "all@example.org", "east@example.org", "west@example.org"])
+
+
+def offered(app):
+    return next(one.options for one in app.selectbox if one.label == "To whom, where handed over")
+
+
+def test_why_the_journal_cannot_be_read_is_told_to_nobody_who_signed_in(database, monkeypatch, caplog):
+    database.with_suffix(".journal.duckdb").write_bytes(b"damaged" * 1000)
+    monkeypatch.setattr(sign_in, "is_configured", lambda: True)
+    assert sign_in.told(JournalError("words of Ida Kern")) == "the server's log has the reason"
+    assert "the log has the reason" in caplog.text
+    monkeypatch.setattr(sign_in, "is_configured", lambda: False)
+    assert sign_in.told(JournalError("small.journal.duckdb: damaged")) == "small.journal.duckdb: damaged"
 
 
 # ---- adherence -------------------------------------------------------------------------------------

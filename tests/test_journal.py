@@ -8,6 +8,7 @@ import random
 import signal
 import tempfile
 import time
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 
@@ -100,6 +101,23 @@ def test_a_journal_that_nobody_has_written_to_says_nothing(journal):
 def test_what_was_decided_closes_a_recommendation_until_its_day(journal, kind, told, is_open):
     journal.record(entry(kind, **told))
     assert waits(standing(journal), HOLD, DAY) == is_open
+
+
+def test_whoever_wrote_of_a_patient_of_a_site_is_found_by_the_site(journal):
+    journal.record(entry(who="north@example.org", site="North", token="1"))
+    journal.record(entry(who="south@example.org", site="South", token="2"))
+    journal.visit("looked@example.org", Visit(1, DAY, AT))
+    assert journal.readers(("North",)) == ["north@example.org"] and journal.readers(()) == []
+    assert journal.readers() == ["looked@example.org", "north@example.org", "south@example.org"]
+
+
+def test_what_is_told_of_an_entry_is_what_the_reader_may_read_of_it(journal, place):
+    journal.record(entry("comment", words="of Ida Kern"))
+    told = Journal(place, lambda found: replace(found, words=""))
+    readings = (told.entries(), told.entries(["P1"]), told.as_corrected(["P1"]))
+    assert {one.words for found in readings for one in found} == {""}
+    journal.record(entry(words="of Ida Kern", token="2"))
+    assert told.standing(["P1"])[COURSE].words == "" and standing(journal).words == "of Ida Kern"
 
 
 def test_a_comment_decides_nothing(journal):

@@ -26,7 +26,7 @@ from leuko.journal_databases import JournalError
 from leuko.store import Filters, Patient, Store
 from pages.common import shared, sign_in
 from pages.common.news import read_changes
-from pages.common.opened import decided, journal, may_decide
+from pages.common.opened import colleagues, decided, journal, may_decide
 
 UNREAD = "What was decided cannot be read, so nothing of it is shown here: {}."
 MARKS = {
@@ -46,9 +46,9 @@ def of_patient(patient: Patient, as_of: date, *, is_usual_day: bool) -> Callable
         return lambda course: None
     try:
         entries = journal().as_corrected([patient.about["patient_id"]])
-        readers = journal().readers() if may_decide() else []
+        readers = colleagues() if may_decide() else []
     except JournalError as failed:
-        st.warning(UNREAD.format(shared.plain(failed)))
+        st.warning(UNREAD.format(shared.plain(sign_in.told(failed))))
         return lambda course: None
     return partial(draw_decided, patient, as_of, entries, readers)
 
@@ -117,10 +117,15 @@ def draw_form(patient: Patient, as_of: date, entries: list[Entry], readers: list
     try:
         decided(entry)
     except (JournalError, LogError) as failed:
-        st.error(f"Nothing was recorded: {shared.plain(failed)}.")
+        st.error(f"Nothing was recorded: {shared.plain(refused_in_words(failed))}.")
         return
     del st.session_state[name]
     st.rerun()
+
+
+def refused_in_words(failed: OSError) -> str:
+    """Why an entry was refused, in our own words; of any other fault see `sign_in.told`."""
+    return str(failed) if str(failed).startswith("not recorded: ") else sign_in.told(failed)
 
 
 # On the panel
@@ -131,7 +136,7 @@ def marks(worklist: pd.DataFrame, as_of: date) -> list[str]:
     try:
         standing = journal().standing(worklist["patient_id"].unique().tolist())
     except JournalError as failed:
-        st.caption(UNREAD.format(shared.plain(failed)))
+        st.caption(UNREAD.format(shared.plain(sign_in.told(failed))))
         return [""] * len(worklist)
     return [mark(standing.get(course_of(row)), seen(row), as_of) for row in worklist.to_dict("records")]
 
@@ -182,7 +187,7 @@ def draw_since_last_look(store: Store, source: tuple, as_of: date, filters: Filt
         try:
             before = journal().visit(who.who, Visit(about.number, about.as_of, datetime.now(UTC)))
         except JournalError as failed:
-            st.caption(UNREAD.format(shared.plain(failed)))
+            st.caption(UNREAD.format(shared.plain(sign_in.told(failed))))
             return
         st.session_state[LOOKED] = store.path, before
     before = st.session_state[LOOKED][1]
@@ -206,7 +211,7 @@ def recorded(events: pd.DataFrame) -> list[str]:
     try:
         entries = journal().as_corrected(events["patient_id"].unique().tolist())
     except JournalError as failed:
-        st.caption(UNREAD.format(shared.plain(failed)))
+        st.caption(UNREAD.format(shared.plain(sign_in.told(failed))))
         return [""] * len(events)
     told = {(one.patient_id, one.drug, one.episode): in_words(one) for one in entries if one.kind == "not_followed"}
     return [told.get(place, "") if ending == "not_met" else "" for place, ending in places(events)]
