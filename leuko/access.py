@@ -51,10 +51,15 @@ class Grant:
 
 @dataclass(frozen=True)
 class Reader:
-    """Somebody who reads, and what was granted to him; without a grant he sees no page."""
+    """Somebody who reads, and what was granted to him; without a grant he sees no page.
+
+    `sub` and `iss`: his number at the provider that signed him in, and that provider; empty without a sign-in.
+    """
 
     who: str
     grants: tuple[Grant, ...]
+    sub: str = ""
+    iss: str = ""
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -70,6 +75,11 @@ class Reader:
     def may_decide(self) -> bool:
         """Whether he may record what was decided; of whom, his sight of the patient's page says."""
         return DECIDES in self.roles
+
+    def shares(self, sites: tuple[str, ...] | None) -> bool:
+        """Whether a page shows him patients of one of these sites (None: of all)."""
+        sights = [self.sight(page) for page in self.pages]
+        return any(sites is None or sight.sites is None or {*sites} & {*sight.sites} for sight in sights)
 
     def sight(self, page: str) -> Sight | None:
         """What he may see on a page; None: he may not open it."""
@@ -103,13 +113,18 @@ class Access:
     def reader(self, claims: Mapping) -> Reader:
         """Who signed in with these claims, and his grants; an address that nobody verified grants nothing."""
         values = set(values_of(self.claim, claims)) if may_be_believed(self.claim, claims) else set()
-        return Reader(name_of(claims), tuple(grant for grant in self.grants if grant.value in values))
+        granted = tuple(grant for grant in self.grants if grant.value in values)
+        return Reader(name_of(claims), granted, text_of(claims, "sub"), text_of(claims, "iss"))
 
 
 def name_of(claims: Mapping) -> str:
     """What a reader is called: his verified e-mail address, else his user name, else the number the provider gave."""
     told = (claims.get(name) for name in NAMES_OF_A_READER if may_be_believed(name, claims))
     return next((name for name in told if isinstance(name, str) and name), "nameless")
+
+
+def text_of(claims: Mapping, name: str) -> str:
+    return claims[name] if isinstance(claims.get(name), str) else ""
 
 
 def may_be_believed(claim: str, claims: Mapping) -> bool:

@@ -18,7 +18,8 @@ from pathlib import Path
 import pandas
 
 FILE = "access_log.jsonl"
-COLUMNS = ("at", "who", "roles", "address", "opened", "patient", "what")
+COLUMNS = ("at", "who", "roles", "address", "opened", "patient", "what", "sub", "iss")
+LATER = dict.fromkeys(("sub", "iss"), "")  # which older lines do not have
 BEFORE = "before"  # the hash of the line before
 MOST_CHARACTERS = 500  # of each value; an address can be as long as whoever types it likes
 TAIL = 65_536  # bytes, many times the longest line
@@ -31,7 +32,10 @@ class LogError(OSError):
 
 @dataclass(frozen=True)
 class Opened:
-    """One line: when, who with which roles, from which address, opened what, of which patient, and which part."""
+    """One line: when, who with which roles, from which address, opened what, of which patient, and which part.
+
+    `sub` and `iss` say which account of which provider: two may have the same address.
+    """
 
     at: datetime
     who: str
@@ -40,6 +44,8 @@ class Opened:
     opened: str
     patient: str = ""
     what: str = ""
+    sub: str = ""
+    iss: str = ""
 
 
 @dataclass
@@ -170,8 +176,9 @@ def lines(file: Path) -> Iterator[bytes]:
 def read_line(line: bytes) -> dict | None:
     """A line by its names; None where it is damaged."""
     try:
-        told = json.loads(line)
+        found = json.loads(line)
     except ValueError:
         return None
-    named = isinstance(told, dict) and all(isinstance(told.get(name), str) for name in (*COLUMNS, BEFORE))
+    told = LATER | found if isinstance(found, dict) else {}
+    named = all(isinstance(told.get(name), str) for name in (*COLUMNS, BEFORE))
     return told if named and line.endswith(b"\n") else None

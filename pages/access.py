@@ -5,6 +5,7 @@ What its reader can say after three seconds: "1,204 lines, each follows the one 
 
 import io
 from datetime import date
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -13,7 +14,7 @@ from leuko import access_log
 from leuko.access_log import MOST_LINES, LogError
 from leuko.workbook import write_csv
 from pages.common import shared, sign_in
-from pages.common.opened import opened
+from pages.common.opened import draw_file, opened
 
 NAMES = {
     "at": "When (UTC)",
@@ -23,6 +24,8 @@ NAMES = {
     "opened": "Opened",
     "patient": "Patient",
     "what": "What of it",
+    "sub": "Account",
+    "iss": "Of the provider",
 }
 
 
@@ -53,16 +56,13 @@ def draw_lines(rows: pd.DataFrame) -> None:
     )
     shown = rows.assign(at=rows["at"].str.slice(stop=19).str.replace("T", " ")).rename(columns=NAMES)
     st.dataframe(shown, hide_index=True, placeholder=shared.NONE, alt="The access log, the newest line first")
+    draw_file("These lines (CSV)", partial(csv_file, rows), "access_log.csv", "text/csv", key="download_log")
+
+
+def csv_file(rows: pd.DataFrame) -> bytes:
     file = io.StringIO(newline="")
     write_csv(file, rows)
-    st.download_button(
-        "These lines (CSV)",
-        data=file.getvalue().encode(),
-        file_name="access_log.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    return file.getvalue().encode()
 
 
 def main() -> None:

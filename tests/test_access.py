@@ -123,6 +123,23 @@ def test_a_reader_is_called_by_his_address_else_by_what_there_is(claims, who):
     assert Access(8, "groups", ()).reader(claims).who == who
 
 
+@pytest.mark.parametrize(("claims", "sub", "iss"), [
+    ({"sub": "7", "iss": "https://sso.example.org", "email": "ida@example.org"}, "7", "https://sso.example.org"),
+    ({"sub": 7, "iss": None}, "", ""), ({}, "", ""),
+])  # fmt: skip
+def test_a_reader_is_also_an_account_of_a_provider(claims, sub, iss):
+    found = Access(8, "groups", ()).reader(claims)
+    assert (found.sub, found.iss) == (sub, iss)
+
+
+@pytest.mark.parametrize(("grants", "sites", "shares"), [
+    ((CLINICIAN,), ("North",), True), ((CLINICIAN,), ("North", "South"), True), ((CLINICIAN,), ("South",), False),
+    ((CLINICIAN,), None, True), ((QUALITY,), ("South",), True), ((), ("North",), False), ((), None, False),
+])  # fmt: skip
+def test_readers_share_a_site_where_both_see_it(grants, sites, shares):
+    assert reader(*grants).shares(sites) is shares
+
+
 def test_the_table_that_the_document_shows_is_one_and_its_pages_are_those_of_the_roles(table):
     document = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
     examples = re.findall(r"```toml\n(.*?)```", document, re.DOTALL)

@@ -37,6 +37,23 @@ def log(tmp_path):
     return file
 
 
+def test_two_accounts_with_one_address_are_told_apart(tmp_path):
+    file = tmp_path / access_log.FILE
+    for iss in ("https://a.example.org", "https://b.example.org"):
+        write(file, opened(sub="7", iss=iss))
+    assert read(file)["iss"].tolist() == ["https://b.example.org", "https://a.example.org"]
+    assert read(file)["who"].nunique() == read(file)["sub"].nunique() == 1
+
+
+def test_a_line_from_before_accounts_were_written_is_no_damage(tmp_path):
+    file = tmp_path / access_log.FILE
+    write(file, opened())
+    line = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps({name: said for name, said in line.items() if name not in ("sub", "iss")}) + "\n")
+    write(file, opened(2, sub="7"))
+    assert verify(file).is_whole and read(file)["sub"].tolist() == ["7", ""]
+
+
 def rewrite(file, change):
     lines = file.read_bytes().splitlines(keepends=True)
     file.write_bytes(b"".join(change(lines)))
@@ -46,7 +63,7 @@ def test_a_line_says_who_opened_what_when_and_from_where(log):
     row = read(log).iloc[0].to_dict()
     assert row == {
         "at": "2026-03-05T07:05:00.000+00:00", "who": "ida@example.org", "roles": "clinician", "address": "10.0.0.7",
-        "opened": "patient", "patient": "P5", "what": "",
+        "opened": "patient", "patient": "P5", "what": "", "sub": "", "iss": "",
     }  # fmt: skip
     assert verify(log) == Verdict(5) and verify(log).words == "5 lines, each follows the one before it."
 
