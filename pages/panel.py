@@ -21,7 +21,7 @@ from pages.common.decided import draw_since_last_look, draw_waiting, marks
 from pages.common.guide import draw_guide
 from pages.common.handover import draw_handover
 from pages.common.last_filters import draw_last_filters
-from pages.common.listed import CHOSEN, in_words, read_choices
+from pages.common.listed import CHOSEN, SEARCHED, in_words, read_choices
 from pages.common.needs import first_sentence
 from pages.common.news import MARK, draw_news
 from pages.common.opened import note_address, opened
@@ -199,11 +199,12 @@ def draw_filters(offered: dict[str, dict[str, str]]) -> tuple[date, Filters]:
 
 
 def draw_search() -> str:
-    address.take("search", "".join)
+    """The words stay in the session, also while another page is shown."""
+    st.query_params.pop(address.SEARCH, None)
+    st.session_state.setdefault("search", st.session_state.get(SEARCHED, ""))
     words = st.text_input("Search", key="search", placeholder="Patient id or name", on_change=to_page)
-    search = (words or "").strip()
-    address.put("search", [search] if search else [])
-    return search
+    st.session_state[SEARCHED] = (words or "").strip()
+    return st.session_state[SEARCHED]
 
 
 def to_page(page: int = 1) -> None:
@@ -220,7 +221,8 @@ def unknown_in_address(offered: dict[str, dict[str, str]], about: About) -> list
         if value not in offered[name]
     ]
     days = [f"As of “{day}”" for day in asked.get("as_of", []) if not shared.is_day_of(day, about)]
-    return choices + days
+    search = ["a search, which stands in no address"] if address.SEARCH in st.query_params else []
+    return choices + days + search
 
 
 def draw_statuses(statuses: pd.DataFrame) -> None:

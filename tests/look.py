@@ -37,7 +37,7 @@ def addresses(database: Path) -> dict[str, tuple[str, int]]:
         "panel": ("/", 1100),
         "panel-filtered": ("/?status=hold&status=reduce", 900),
         "panel-earlier-day": (f"/?as_of={store.about.first_day.isoformat()}", 900),
-        "panel-nothing-found": ("/?search=nobody-of-this-name", 900),
+        "panel-nothing-found": ("/?site=Centre&status=hold&status=no_result&drug=asciminib", 900),
         "patient": (f"/patient?patient={urgent}", 2400),
         "patient-none-chosen": ("/patient", 900),
         "protocols": ("/protocols?protocol=dasatinib-cp-us", 2300),

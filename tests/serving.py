@@ -83,6 +83,16 @@ def wait_until_healthy(process: subprocess.Popen, server: Server, path: str) -> 
     raise RuntimeError(f"Nothing started at {server.url}:\n{server.printed()}")
 
 
+def wait_until_listening(process: subprocess.Popen, port: int) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise RuntimeError(f"Nothing listens on {port}")
+
+
 def is_healthy(url: str) -> bool:
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy reaches a loopback
     try:
@@ -98,6 +108,11 @@ def app_at(page: str, address: dict[str, str], timeout: int = 30) -> AppTest:
     for name, value in address.items():
         app.query_params[name] = value
     return app
+
+
+def type_into(app: AppTest, key: str, words: str) -> AppTest:
+    """Type into the field of this key, and let the page run."""
+    return next(field for field in app.text_input if field.key == key).set_value(words).run()
 
 
 def stop(process: subprocess.Popen) -> None:

@@ -10,7 +10,7 @@ from leuko.publish import load_csv
 from leuko.store import Filters, Store
 from pages.common import shared
 from tests import wards
-from tests.serving import ROOT, app_at
+from tests.serving import ROOT, app_at, type_into
 
 CODE = [ROOT / "dashboard.py", *sorted((ROOT / "pages").rglob("*.py"))]
 TEXTS = (
@@ -28,7 +28,7 @@ TEXTS = (
 TAG = re.compile(r"(?<!\\)<(?:script|img|iframe)")
 LINK = re.compile(r"(?<!\\)\]\((?:javascript:|http://192)")  # in Markdown; escaped, it stands behind a backslash
 ASKED = {
-    "panel": [{}, {"search": TEXTS[0]}, {"site": TEXTS[1]}, {"as_of": TEXTS[0]}],
+    "panel": [{}, {"site": TEXTS[1]}, {"as_of": TEXTS[0]}],
     "patient": [{"mark": TEXTS[0]}, {"mark": "2026-02-02", "mark_words": TEXTS[1]}],
     "adherence": [{"measure": "hold_given"}, {"measure": TEXTS[0]}],
     "cohort": [{}, {"drug": TEXTS[2]}],
@@ -101,6 +101,13 @@ def test_every_page_shows_hostile_text_as_text(page, database):
         app.switch_page(f"pages/{page}.py").run()
         assert not app.exception, (address, app.exception)
         assert unescaped(app) == [], address
+
+
+@pytest.mark.parametrize(("page", "field"), [("panel", "search"), ("patient", "find")])
+def test_hostile_text_that_is_searched_for_is_shown_as_text(page, field):
+    app = app_at("dashboard.py", {}, timeout=120).switch_page(f"pages/{page}.py").run()
+    app = type_into(app, field, TEXTS[0])
+    assert not app.exception and unescaped(app) == []
 
 
 def test_the_walk_sees_what_it_looks_for():

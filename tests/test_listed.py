@@ -5,7 +5,7 @@ import pytest
 from leuko.store import Beside, Filters
 from pages.common import last_filters
 from tests.cohort_wards import Ward
-from tests.serving import app_at
+from tests.serving import app_at, type_into
 
 LOW, HIGH = {0: 3000, 50: 300}, {0: 3000, 50: 2900}
 
@@ -75,6 +75,14 @@ def test_next_and_previous_follow_the_list_under_the_filters_of_the_address(open
     assert app.query_params["patient"] == "P3"
 
 
+def test_next_and_previous_follow_what_was_searched_for_on_the_panel(open_at):
+    app = type_into(open_at("dashboard.py", site="East"), "search", "P3")
+    app.query_params["patient"] = "P3"
+    app = app.switch_page("pages/patient.py").run()
+    assert "Patient 1 of 1 on the panel, only site East, “P3” in the name or id" in captions(app).replace("\\", "")
+    assert button(app, "previous").disabled and button(app, "next").disabled
+
+
 def test_a_patient_whom_the_filters_leave_out_is_said_not_to_be_listed(open_at):
     app = open_at("pages/patient.py", patient="P2", site="East", status="hold")
     assert "Not among the 1 patient on the panel, only site East, status Hold" in captions(app)
@@ -88,7 +96,7 @@ def test_a_filter_that_nothing_here_is_called_is_passed_over_as_on_the_panel(ope
 
 
 def test_the_last_filters_are_offered_and_not_set_where_a_session_begins_without_any(open_at):
-    open_at("dashboard.py", site="East", status="hold", search="Name of P3")
+    type_into(open_at("dashboard.py", site="East", status="hold"), "search", "Name of P3")
     app = open_at("dashboard.py")
     assert "Everybody is shown. Last time: only site East, status Hold." in captions(app)
     assert "P3" not in captions(app), "searched words may be a name: they are not kept"

@@ -12,7 +12,7 @@ from leuko.facts import read_rows
 from leuko.publish import load_csv
 from leuko.store import Filters, Store
 from pages.common import shared
-from tests.serving import ROOT, app_at
+from tests.serving import ROOT, app_at, type_into
 
 LABS = """patient_id,analyte,value,unit,comparator,collected_at,status
 P1,anc,3200,cells/uL,,2026-02-20T08:00,final
@@ -129,13 +129,27 @@ def test_a_status_button_filters_and_writes_the_address_and_a_second_click_undoe
         ({"site": ""}, ["P5", "P6"]),
         ({"clinician": "Dr Brask"}, ["P4"]),
         ({"drug": "mercaptopurine"}, ["P3", "P4"]),
-        ({"search": "p3"}, ["P3"]),
-        ({"search": "OSTRANDI"}, ["P2"]),
-        ({"search": "a", "site": "East", "drug": "dasatinib"}, ["P1", "P2"]),
     ],
 )
-def test_filters_and_search_are_read_from_the_address(open_panel, address, expected):
+def test_filters_are_read_from_the_address(open_panel, address, expected):
     assert patients(open_panel(**address)) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "address", "expected"),
+    [("p3", {}, ["P3"]), ("OSTRANDI", {}, ["P2"]), ("a", {"site": "East", "drug": "dasatinib"}, ["P1", "P2"])],
+)
+def test_a_search_finds_ids_and_names_and_stands_in_no_address(open_panel, words, address, expected):
+    app = type_into(open_panel(**address), "search", words)
+    assert patients(app) == expected and dict(app.query_params) == address
+    links = [link.proto.query_string for link in app.get("page_link")]
+    assert links and not any("search" in link for link in links)
+
+
+def test_searched_words_in_an_address_are_passed_over_and_taken_out_of_it(open_panel):
+    app = open_panel(search="p3", site="East")
+    assert patients(app) == ["P1", "P2"] and dict(app.query_params) == {"site": "East"}
+    assert "a search, which stands in no address" in said(app) and "p3" not in said(app)
 
 
 def test_what_the_address_asks_and_is_not_known_is_ignored_and_said(open_panel):
@@ -224,7 +238,7 @@ def test_who_is_first_is_said_below_the_first_sentence(open_panel):
 
 
 def test_where_nobody_waits_nobody_is_first(open_panel):
-    assert "First: " not in said(open_panel(drug="dasatinib", search="P3"))
+    assert "First: " not in said(type_into(open_panel(drug="dasatinib"), "search", "P3"))
 
 
 def test_the_header_names_the_load_and_the_protocols(open_panel, database):
@@ -257,7 +271,7 @@ def test_a_long_sentence_is_never_cut_in_a_number_or_a_bracket(words, length, cu
 
 
 def test_nothing_found_says_which_filter_leaves_nothing(open_panel):
-    app = open_panel(site="East", search="lorwen")
+    app = type_into(open_panel(site="East"), "search", "lorwen")
     assert not [frame for frame in app.dataframe if "Status" in frame.value]
     assert "without the filter Site: 1 course" in said(app)
     assert "without the filter Search: 2 courses" in said(app)

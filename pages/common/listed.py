@@ -11,6 +11,7 @@ from pages.common import address, shared
 
 CHOSEN = {"site": "Site", "clinician": "Clinician", "drug": "Drug", "diagnosis": "Diagnosis", "status": "Status"}
 UNRECORDED = "not recorded"
+SEARCHED = "searched"  # in the session: the words of the panel's search, for the pages beside it
 KEYS = {"Previous patient": "Alt+P", "Next patient": "Alt+N"}
 
 
@@ -30,11 +31,11 @@ def read_beside(path: str, sight: Sight, as_of: date, filters: Filters, patient_
     return shared.store_at(path).view(sight, as_of).beside(filters, patient_id)
 
 
-def in_address(offered: dict[str, dict[str, str]]) -> Filters:
-    """The filters that the address names; what nothing here is called is passed over, as on the panel."""
+def as_on_panel(offered: dict[str, dict[str, str]]) -> Filters:
+    """The filters that the address names, and the search; what nothing here is called is passed over, as there."""
     asked = address.whole()
     chosen = {name: tuple(value for value in offered[name] if value in asked.get(name, ())) or None for name in CHOSEN}
-    return Filters(**chosen, search="".join(asked.get("search", ())).strip())
+    return Filters(**chosen, search=st.session_state.get(SEARCHED, ""))
 
 
 def in_words(filters: Filters, offered: dict[str, dict[str, str]]) -> str:
@@ -54,7 +55,7 @@ def place_words(found: Beside, narrowed: str) -> str:
 def draw_way(source: tuple[str, Sight], as_of: date, patient_id: str, show: Callable[[str], None]) -> None:
     """To the patient before and after in the panel's list, with the mouse or the keyboard; `show` shows one."""
     offered = read_choices(*source)
-    filters = in_address(offered)
+    filters = as_on_panel(offered)
     found = read_beside(*source, as_of, filters, patient_id)
     with st.container(horizontal=True, vertical_alignment="center", key="way"):
         for (words, keys), patient in zip(KEYS.items(), (found.before, found.after), strict=True):
