@@ -168,7 +168,7 @@ def main() -> None:
     try:
         store = shared.open_store()
     except StoreError as error:
-        st.error(f"{error}. `LEUKO_DB` names the database to show.")
+        st.error(f"{sign_in.told(error)}. `LEUKO_DB` names the database to show.")
         return
     linked = [pages[name] for name in pages if name not in UNLINKED]
     links = st.empty()

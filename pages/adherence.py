@@ -24,7 +24,7 @@ from pages.common.cards import draw_cards
 from pages.common.files import FILES
 from pages.common.markup import table
 from pages.common.measure import SHOWN, UNRECORDED, Asked, read_audit, value_of, whole_numbers
-from pages.common.opened import opened
+from pages.common.opened import draw_file, opened
 from pages.common.period import PERIOD, draw_period, is_day
 
 CHOSEN = {"site": "Site", "clinician": "Clinician", "drug": "Drug", "diagnosis": "Diagnosis"}
@@ -227,15 +227,7 @@ def draw_downloads(asked: Asked, together: pd.DataFrame, about: About) -> None:
     )
     with st.container(horizontal=True, key="files"):
         for name, (make, kind, label) in FILES.items():
-            st.download_button(
-                label,
-                data=partial(make, asked),
-                file_name=about.file_name(name, asked.as_of),
-                mime=kind,
-                icon=":material/download:",
-                key=f"download_{name}",
-                on_click="ignore",
-            )
+            draw_file(label, partial(make, asked), about.file_name(name, asked.as_of), kind, key=f"download_{name}")
 
 
 def in_words(scope: Scope) -> str:

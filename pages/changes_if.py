@@ -20,7 +20,7 @@ from leuko.store import MOST_ROWS, Store
 from leuko.workbook import write_csv
 from pages.common import address, clicks, shared
 from pages.common.markup import safe, table
-from pages.common.opened import opened
+from pages.common.opened import draw_file, opened
 
 UPLOAD = "upload"
 MOST_BYTES = 200_000  # the longest file that ships has a tenth of it
@@ -308,15 +308,8 @@ def draw_downloads(found: Difference, as_of: date) -> None:
     st.caption("The same as files. They name patients: keep them as you keep records.")
     with st.container(horizontal=True, key="files"):
         for name, frame in found.tables().items():
-            st.download_button(
-                FILES[name],
-                data=partial(csv_file, frame),
-                file_name=f"{as_of.isoformat()}-{name}.csv",
-                mime="text/csv",
-                icon=":material/download:",
-                key=f"download_{name}",
-                on_click="ignore",
-            )
+            file_name = f"{as_of.isoformat()}-{name}.csv"
+            draw_file(FILES[name], partial(csv_file, frame), file_name, "text/csv", key=f"download_{name}")
 
 
 def csv_file(frame: pd.DataFrame) -> bytes:

@@ -11,8 +11,11 @@ from playwright.sync_api import Browser, Page
 
 from leuko.__main__ import main as leuko
 from leuko.store import Filters, Store
+from pages.common import shared
 from tests.browser import chromium
 from tests.serving import ROOT, Server, dashboard
+
+shared.WITHIN.set()  # tests of pages run them without a server, and so without its gate
 
 # A slow machine is no finding about the rule. A failing example is printed so that it can be repeated.
 hypothesis.settings.register_profile("leuko", deadline=None, print_blob=True)

@@ -9,9 +9,14 @@ WHO = "ida@example.org"
 def reads_as(monkeypatch, role, sites=None, *, names=True) -> Reader:
     """From now on whoever looks at a page has this role at these sites (None: all)."""
     reader = Reader(WHO, (Grant("ward", role, sites, names),))
-    monkeypatch.setattr(sign_in, "reader", lambda: reader)
+    looks(monkeypatch, reader)
     return reader
 
 
+def looks(monkeypatch, reader: Reader | None) -> None:
+    """From now on this is who looks at a page, and who asks for its files."""
+    monkeypatch.setattr(sign_in, "reader_of", lambda cookies: reader)
+
+
 def nobody_reads(monkeypatch) -> None:
-    monkeypatch.setattr(sign_in, "reader", lambda: None)
+    looks(monkeypatch, None)

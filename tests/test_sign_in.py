@@ -10,51 +10,19 @@ import pytest
 from playwright.sync_api import expect
 
 from leuko import access_log
-from leuko.publish import load_csv
 from tests.serving import dashboard, free_port, identity_provider
+from tests.small_clinic import ACCESS, COOKIE, SECRETS, USERS, write_data
 
 pytestmark = pytest.mark.browser
 
-LABS = """patient_id,analyte,value,unit,collected_at
-N1,anc,430,cells/uL,2026-02-20T08:00
-S1,anc,420,cells/uL,2026-02-21T08:00
-"""
-EXPOSURES = "patient_id,drug,dose_mg,start_on\nN1,dasatinib,100,2026-02-01\nS1,imatinib,400,2026-02-01\n"
-PATIENTS = "patient_id,name,site\nN1,Ida Kern,North\nS1,Ole Bang,South\n"
-ACCESS = """session_hours = {hours}
-[[grant]]
-value = "ward-north"
-role = "clinician"
-sites = ["North"]
-[[grant]]
-value = "keepers"
-role = "admin"
-sites = "all"
-"""
-SECRETS = """[auth]
-redirect_uri = "{url}/oauth2callback"
-cookie_secret = "a-secret-of-the-tests-and-of-nobody-else"
-client_id = "leuko"
-client_secret = "another"
-server_metadata_url = "{provider}/.well-known/openid-configuration"
-"""
-USERS = (
-    {"sub": "ida", "email": "ida@example.org", "email_verified": True, "groups": ["ward-north"]},
-    {"sub": "kim", "email": "kim@example.org", "email_verified": True, "groups": ["keepers"]},
-    {"sub": "bo", "email": "bo@example.org", "email_verified": True, "groups": ["somebody-else"]},
-)
 PAGES = ("panel", "patient?patient=N1", "adherence", "cohort", "protocols", "changes_if", "data", "access", "wall")
 NAMED = re.compile("Ida Kern|Ole Bang|N1|S1")
-COOKIE = "_streamlit_user"
 
 
 @contextmanager
 def clinic(folder, hours=8):
     """The dashboard of two sites behind a sign-in, and the folder of its database."""
-    for name, text in {"labs": LABS, "exposures": EXPOSURES, "patients": PATIENTS}.items():
-        (folder / f"{name}.csv").write_text(text, encoding="utf-8")
-    db = folder / "leuko.duckdb"
-    load_csv(db, **{name: folder / f"{name}.csv" for name in ("labs", "exposures", "patients")})
+    db = write_data(folder)
     (folder / "access.toml").write_text(ACCESS.format(hours=hours), encoding="utf-8")
     with ExitStack() as started:
         provider = started.enter_context(identity_provider(folder / "provider.log", *USERS))
@@ -208,6 +176,16 @@ def test_a_file_is_in_the_log_and_its_address_alone_opens_nothing(served, open_p
     assert ask(address) == 403
     last = lines_of(served).iloc[0]
     assert (last["who"], last["opened"], last["what"]) == ("ida@example.org", "file", download.value.suggested_filename)
+    assert last["sub"] == "ida" and last["iss"].startswith("http://127.0.0.1:")
+    other = open_page()
+    sign_in(other, served.url, "kim")
+    assert ask(address, cookies_of(other)) == 403
+    last = lines_of(served).iloc[0]
+    assert (last["who"], last["opened"], last["what"]) == ("kim@example.org", "refused", address.rsplit("/", 1)[1])
+    hers = cookies_of(page)
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("button", name="Sign out")).not_to_be_visible()
+    assert ask(address, hers) == 403
 
 
 def test_the_log_is_read_by_its_keeper_who_sees_no_patient_page(served, open_page):
@@ -244,7 +222,9 @@ def test_a_table_that_is_wrong_lets_nobody_in(tmp_path, open_page):
         page = open_page()
         sign_in(page, server.url, "ida")
         (tmp_path / "access.toml").write_text("session_hours = 'long'", encoding="utf-8")
-        expect(page.get_by_text("Nobody may see anything")).to_be_visible()
-        assert not NAMED.search(page.locator("body").inner_text())
+        expect(page.get_by_text("Nobody may see anything now")).to_be_visible()
+        shown = page.locator("body").inner_text()
+        assert not NAMED.search(shown) and "session_hours" not in shown and "access.toml" not in shown
+        assert "session_hours: must be a number" in server.printed()
         assert ask(f"{server.url}/_stcore/metrics", cookies_of(page)) == 403
         assert json.dumps("Ida Kern") not in server.printed()

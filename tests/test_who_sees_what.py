@@ -5,16 +5,21 @@ Ids and names of this hospital say their site, so whatever is drawn or handed ou
 
 import ast
 import re
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import streamlit as st
 
-from leuko.access import ROLES, Reader
+from leuko import access_log
+from leuko.access import ROLES, Grant, Reader
+from leuko.courses import missing
+from leuko.journal import Entry, Journal, course_of, seen
 from leuko.publish import load_csv
-from leuko.store import Store
-from pages.common import sign_in
+from leuko.store import Filters, Store
+from pages.common import opened
 from tests import wards
-from tests.readers import nobody_reads, reads_as
+from tests.readers import WHO, looks, nobody_reads, reads_as
 from tests.rendered import drawn, text_of, watched_downloads
 from tests.serving import ROOT, app_at
 
@@ -51,19 +56,48 @@ def database(tmp_path_factory, ids):
         table["patient_id"] = table["patient_id"].replace(ids)
     hospital.patients["name"] = [f"Nomen{patient[:-1]}y" for patient in hospital.patients["patient_id"]]
     for site in (OWN, OTHERS):  # set aside, with a name in the record
-        first = next(patient for patient in sorted(ids.values()) if patient.startswith(site))
+        first = of_site(ids, site)
         row = hospital.labs.iloc[0].to_dict()
-        hospital.labs.loc[len(hospital.labs)] = row | {"patient_id": first, "value": f"Nomen{first[:-1]}y"}
+        hospital.labs.loc[len(hospital.labs)] = row | {"patient_id": first, "value": called(first)}
+    files = hospital.write(folder)
+    for site, kind in ((OTHERS, "labs"), (OWN, "exposures")):  # files that are called after a patient
+        files[kind] = files[kind].rename(folder / f"{kind} of {called(of_site(ids, site))}.csv")
     path = folder / "leuko.duckdb"
-    load_csv(path, **hospital.write(folder))
+    load_csv(path, **files)
+    write_journal(path)
     return path
+
+
+def of_site(ids, site):
+    return next(patient for patient in sorted(ids.values()) if patient.startswith(site))
+
+
+def called(patient):
+    return f"Nomen{patient[:-1]}y"
+
+
+def write_journal(path):
+    """On every course a comment that names its patient, and a handover to him and one to whoever reads here."""
+    store, entries = Store(path), []
+    for row in store.view().worklist(Filters(), per_page=1000).to_dict("records"):
+        patient, drug, protocol = course_of(row)
+        site = "" if missing(row["site"]) else row["site"]
+        for kind, to in (("comment", ""), ("handover", called(patient)), ("handover", WHO)):
+            number = len(entries) + 1
+            entries.append(
+                Entry(number, str(number), datetime(2024, 1, 1, tzinfo=UTC), f"{site}@example.org", "clinician",
+                      patient, site, drug, protocol, seen(row), None, kind, addressee=to,
+                      words=f"spoke with {called(patient)}")
+            )  # fmt: skip
+    Journal(path.with_suffix(".journal.duckdb")).put_back(entries)
+    store.close()
 
 
 @pytest.fixture(scope="module")
 def of_others(ids):
     """A patient of another site, as his id and as his name."""
-    patient = next(patient for patient in sorted(ids.values()) if patient.startswith(OTHERS))
-    return patient, f"Nomen{patient[:-1]}y"
+    patient = of_site(ids, OTHERS)
+    return patient, called(patient)
 
 
 @pytest.fixture
@@ -71,14 +105,28 @@ def handed_out(monkeypatch):
     return watched_downloads(monkeypatch)
 
 
-def addresses(of_others, day):
-    """Ways to ask each page for what is not one's own."""
+@pytest.fixture
+def offered(monkeypatch):
+    """What makes the files of a page, not yet asked for."""
+    makers = []
+    usual = st.download_button
+
+    def watched(label, data, *arguments, **named):
+        makers.append(data)
+        return usual(label, b"", *arguments, **named)
+
+    monkeypatch.setattr(st, "download_button", watched)
+    return makers
+
+
+def addresses(of_others, own, day):
+    """Ways to ask each page for what is not one's own; `search` and `find` are typed."""
     patient, name = of_others
     asked = {
         "panel": [{}, {"search": patient}, {"search": name}, {"site": OTHERS}, {"site": [OWN, OTHERS]},
                   {"since": day}, {"as_of": day}, {"as_of": day, "search": name}, {"page": "2"}],
         "patient": [{}, {"patient": patient}, {"patient": patient, "as_of": day}, {"patient": name},
-                    {"patient": "' OR 1=1 --"}],
+                    {"patient": "' OR 1=1 --"}, {"find": patient}, {"find": name}, {"patient": own}],
         "adherence": [{}, {"site": OTHERS}, {"measure": "hold_given", "ending": "not_met"},
                       {"measure": "routine_count", "show": "clinician", "as_of": day}],
         "cohort": [{}, {"site": OTHERS}, {"as_of": day}],
@@ -86,7 +134,8 @@ def addresses(of_others, day):
         "changes_if": [{"protocol": "dasatinib-guideline", "instead": "dasatinib-cp-us"},
                        {"protocol": "dasatinib-guideline", "instead": "dasatinib-cp-us", "as_of": day}],
         "wall": [{}, {"site": OTHERS}],
-        "data": [{}, {"check": "anc_without_doses"}, {"reason": "not a number"}, {"check": "low_resolution"}],
+        "data": [{}, {"check": "anc_without_doses"}, {"reason": "not a number"}, {"check": "low_resolution"},
+                 {"check": "units_missing"}, {"check": "duplicates"}],
         "access": [{}],
     }  # fmt: skip
     return asked
@@ -95,9 +144,14 @@ def addresses(of_others, day):
 def asked_at(page, database, address, *, alone=False):
     """A page at an address, within the dashboard; `alone`: without it, as a link to the page itself might try."""
     app = app_at(f"pages/{page}.py" if alone else "dashboard.py", {}, timeout=120)
+    typed = {name: said for name, said in address.items() if name in ("search", "find")}
     for name, said in address.items():
-        app.query_params[name] = said
-    return app.run() if alone else app.switch_page(f"pages/{page}.py").run()
+        if name not in typed:
+            app.query_params[name] = said
+    app = app.run() if alone else app.switch_page(f"pages/{page}.py").run()
+    for field in (field for field in app.text_input if field.key in typed):
+        app = field.set_value(typed[field.key]).run()
+    return app
 
 
 @pytest.fixture
@@ -116,11 +170,13 @@ def this_database(database, monkeypatch):
 
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("who", READERS)
-def test_no_page_and_no_file_says_more_than_was_granted(who, page, database, of_others, past, handed_out, monkeypatch):
+def test_no_page_and_no_file_says_more_than_was_granted(
+    who, page, database, ids, of_others, past, handed_out, monkeypatch
+):
     role, sites, names = READERS[who]
     reader = reads_as(monkeypatch, role, sites, names=names)
     seen = set(sites or (*wards.SITES, NOWHERE))
-    for address in addresses(of_others, past)[page]:
+    for address in addresses(of_others, of_site(ids, OWN), past)[page]:
         handed_out.clear()
         app = asked_at(page, database, address, alone=page not in reader.pages)
         assert not app.exception, (address, app.exception)
@@ -151,6 +207,57 @@ def test_the_walk_would_find_a_leak(database, handed_out, monkeypatch):
     handed_out.clear()
     app = asked_at("adherence", database, {})
     assert len(handed_out) >= 3 and all(ID.search(text_of(file)) for file in handed_out[1:])
+
+
+def test_the_walk_would_find_a_leak_in_files_and_in_the_journal(database, ids, monkeypatch):
+    reads_as(monkeypatch, "admin")
+    assert NAME.search(drawn(asked_at("data", database, {})))
+    reads_as(monkeypatch, "clinician")
+    own = of_site(ids, OWN)
+    app = asked_at("patient", database, {"patient": own})
+    assert f"spoke with {called(own)}" in drawn(app).replace("\\", "")
+    reads_as(monkeypatch, "quality", names=False)
+    app = asked_at("patient", database, {"patient": own})
+    shown = drawn(app).replace("\\", "")
+    assert "Handed over to ida@example.org. By North@example.org" in shown and "to a colleague" in shown
+    assert "spoke with" not in shown
+
+
+SMALLER = {
+    "another site": (Grant("ward", "clinician", (OWN,), True),),
+    "no names": (Grant("ward", "clinician", None, False),),
+    "no grant": (),
+    "signed out": None,
+}
+
+
+@pytest.mark.parametrize("page", ["panel", "patient", "adherence", "changes_if", "access"])
+def test_a_file_is_made_from_what_may_be_seen_when_it_is_asked_for(page, database, of_others, offered, monkeypatch):
+    """The page was drawn before a grant was narrowed, and is still open."""
+    role = next(role for role in ROLES if page in ROLES[role])
+    reads_as(monkeypatch, role)
+    address = {"patient": {"patient": of_others[0]}}.get(page) or addresses(of_others, of_others[0], "")[page][0]
+    assert not asked_at(page, database, address).exception
+    assert offered and all(make() for make in offered)
+    log = database.with_name(access_log.FILE)
+    for grants in SMALLER.values():
+        looks(monkeypatch, None if grants is None else Reader(WHO, tuple(replace(one, role=role) for one in grants)))
+        before = len(access_log.read(log, most=None))
+        for make in offered:
+            with pytest.raises(opened.NotMadeError):
+                make()
+        lines = access_log.read(log, most=None)
+        refused = lines.head(len(offered))
+        assert len(lines) == before + len(offered)
+        assert {*refused["opened"]} == {"refused"} and {*refused["who"]} == {WHO}
+
+
+def test_every_file_is_handed_out_in_the_one_way():
+    """Which asks again who asks, and makes it for his sign-in alone; and no picture or sound has an address at all."""
+    ways = ("download_button", "image", "audio", "video", "pdf", "logo")
+    for file in sorted((ROOT / "pages").rglob("*.py")):
+        used = [call for call in calls_of(file) if call.split(".")[-1] in ways and call.startswith("st.")]
+        assert used == (["st.download_button"] if file.name == "opened.py" else []), file
 
 
 def test_who_sees_all_sites_sees_the_patients_without_one_and_nobody_else_does(database, ids, monkeypatch):
@@ -194,7 +301,7 @@ def test_the_dashboard_offers_only_the_pages_of_the_role(database, monkeypatch):
 
 
 def test_whoever_has_no_role_is_told_so(database, monkeypatch):
-    monkeypatch.setattr(sign_in, "reader", lambda: Reader("bo@example.org", ()))
+    looks(monkeypatch, Reader("bo@example.org", ()))
     app = app_at("dashboard.py", {}, timeout=120).run()
     assert app.subheader[0].value == "Nothing here is open to you."
     assert not ID.search(drawn(app))

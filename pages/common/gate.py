@@ -1,7 +1,7 @@
 """What stands before Streamlit's own server: headers, the sessions behind a cookie, and who may fetch a file.
 
-Where no sign-in is configured, nobody but this machine is answered. The log of the server gets no text of an exception
-as it is: it may name a patient.
+Where no sign-in is configured, nobody but this machine is answered. The log of the server gets no words of an
+exception or a warning: they may name a patient.
 """
 
 import base64
@@ -10,8 +10,10 @@ import ipaddress
 import logging
 import re
 import sys
+import threading
 import tomllib
 import traceback
+import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http.cookies import CookieError, SimpleCookie
@@ -28,7 +30,7 @@ from streamlit import config, file_util
 
 from leuko.access import FILE, AccessError, Reader
 from leuko.access_log import LogError, Opened, write
-from pages.common import sign_in
+from pages.common import shared, sign_in
 
 NO_SIGN_IN = (
     "no sign-in is configured, so only this machine is answered: give [auth] in .streamlit/secrets.toml, or leave "
@@ -44,9 +46,6 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-# In the text of an exception: a quoted piece may be a name; a word of small plain letters is taken for one of the code.
-QUOTED = re.compile(r"""'[^'\n]*'|"[^"\n]*"|“[^”\n]*”""")
-PLAIN = re.compile(r"[a-z_.,:;()=<>/-]+")
 LOG = logging.getLogger(__name__)
 
 
@@ -97,6 +96,7 @@ class Gate:
     def __init__(self, app: ASGIApp):
         self.app = app
         self.scripts = inline_scripts()
+        shared.WITHIN.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -112,11 +112,14 @@ class Gate:
         connection = HTTPConnection(scope)
         first, *rest = [*steps_of(scope["path"]), ""]
         if first == "media":
-            who = reader_of(connection)
+            who, number = reader_of(connection), Path(rest[0]).stem
             if who is None:
                 await refuse(scope, receive, send, 403, "sign in first")
+            elif sign_in.DOWNLOADS.is_for_others(number, sign_in.session_of(connection.cookies)):
+                refusal = await anyio.to_thread.run_sync(asked_for, connection, who, number, rest[0])
+                await refuse(scope, receive, send, *refusal)
             else:
-                await self.app(scope, receive, noting(connection, who, send))
+                await self.app(scope, receive, noting(connection, who, number, send))
         elif first == "_stcore" and rest[:1] != ["stream"] and rest[0] not in OPEN and reader_of(connection) is None:
             await refuse(scope, receive, send, 403, "sign in first")
         elif first == "auth" and rest[0] == "logout":
@@ -189,20 +192,22 @@ async def refuse(scope: Scope, receive: Receive, send: Send, status: int, reason
         await PlainTextResponse(f"leuko: {reason}\n", status)(scope, receive, send)
 
 
-def noting(connection: HTTPConnection, who: Reader, send: Send) -> Send:
-    """Send a file once the access log has a line of it; where that cannot be written, 503 in its place."""
+def noting(connection: HTTPConnection, who: Reader, number: str, send: Send) -> Send:
+    """Send a file to the session that it was made for, once the access log has a line of it.
+
+    403 in its place for any other session, which the log has too; 503 where the log cannot be written. `number`: the
+    id that the server gives a file. What is no download is part of a page, and the same for everybody.
+    """
     refused = False
 
     async def sending(message: Message) -> None:
         nonlocal refused
         file = name_of_file(Headers(raw=message["headers"])) if message["type"] == "http.response.start" else ""
         if file and message["status"] in (200, 206):
-            try:
-                await anyio.to_thread.run_sync(note_file, connection, who, file)
-            except (LogError, AccessError):
+            status, reason = await anyio.to_thread.run_sync(asked_for, connection, who, number, file)
+            if reason:
                 refused = True
-                text = "leuko: the access log cannot be written, so nothing is handed out\n"
-                await PlainTextResponse(text, 503)(connection.scope, no_more, send)
+                await PlainTextResponse(f"leuko: {reason}\n", status)(connection.scope, no_more, send)
         if not refused:
             await send(message)
 
@@ -213,10 +218,18 @@ async def no_more() -> Message:
     return {"type": "http.disconnect"}
 
 
-def note_file(connection: HTTPConnection, who: Reader, file: str) -> None:
+def asked_for(connection: HTTPConnection, who: Reader, number: str, file: str) -> tuple[int, str]:
+    """Write down that a file was asked for; the status and, where it is not handed out, the reason."""
+    session = sign_in.session_of(connection.cookies)
+    is_own = not sign_in.is_configured() or sign_in.DOWNLOADS.is_for(number, session)
     address = connection.client.host if connection.client else ""
-    opened = Opened(datetime.now(UTC), who.who, ", ".join(who.roles), address, "file", "", file)
-    write(sign_in.log_file(), opened)
+    opened = "file" if is_own else "refused"
+    said = Opened(datetime.now(UTC), who.who, ", ".join(who.roles), address, opened, "", file, who.sub, who.iss)
+    try:
+        write(sign_in.log_file(), said)
+    except (LogError, AccessError):
+        return 503, "the access log cannot be written, so nothing is handed out"
+    return (200, "") if is_own else (403, "this file was made for somebody else, or for a sign-in that is over")
 
 
 def name_of_file(headers: Headers) -> str:
@@ -263,28 +276,40 @@ def calm(_: Exception) -> bool:
 
 
 def keep_names_out_of_the_log() -> None:
-    """From now on every log of this process has exceptions with their places and types, their words masked."""
+    """From now on every log of this process has exceptions and warnings with their places and types alone."""
     usual = logging.getLogRecordFactory()
 
     def record(*arguments: object, **named: object) -> logging.LogRecord:
         made = usual(*arguments, **named)
+        made.msg = wordless(made.msg)
+        if isinstance(made.args, tuple):
+            made.args = tuple(map(wordless, made.args))
         if made.exc_info and made.exc_info[1] is not None:
             made.exc_text = told(made.exc_info[1])  # which a formatter takes in place of its own
         return made
 
     logging.setLogRecordFactory(record)
+    warnings.formatwarning = lambda _, kind, file, number, code=None: f"{file}:{number}: {kind.__name__}\n"
+    sys.excepthook = lambda kind, error, trace: uncaught(error)
+    sys.unraisablehook = threading.excepthook = lambda failed: uncaught(failed.exc_value)
+
+
+def uncaught(error: BaseException | None) -> None:
+    if error is not None:
+        LOG.error("nothing caught this", exc_info=error)
+
+
+def wordless(said: object) -> object:
+    """What a message is made of, an exception by its type alone."""
+    return type(said).__name__ if isinstance(said, BaseException) else said
 
 
 def told(error: BaseException) -> str:
-    """An exception as the log has it: where, of which type, and its words without what may name a patient."""
+    """An exception as the log has it: where and of which type. Its words may name a patient, and none of them stay."""
     lines, seen = [], set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         frames = "".join(traceback.format_tb(error.__traceback__))
-        lines.append(f"Traceback (most recent call last):\n{frames}{type(error).__name__}: {masked(str(error))}")
+        lines.append(f"Traceback (most recent call last):\n{frames}{type(error).__name__}")
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return "\n\nafter\n\n".join(lines)
-
-
-def masked(words: str) -> str:
-    return " ".join(word if PLAIN.fullmatch(word) else "…" for word in QUOTED.sub("…", words).split())

@@ -3,12 +3,11 @@
 from datetime import date
 from functools import partial
 
-import streamlit as st
-
 from leuko.access import Sight
 from leuko.handover import handover_html
 from leuko.store import Filters, Store
 from pages.common import shared
+from pages.common.opened import draw_file
 
 
 def handover_file(path: str, sight: Sight, as_of: date, filters: Filters) -> bytes:
@@ -17,14 +16,13 @@ def handover_file(path: str, sight: Sight, as_of: date, filters: Filters) -> byt
 
 def draw_handover(store: Store, sight: Sight, as_of: date, filters: Filters) -> None:
     """Hand out the list; it is made when it is asked for."""
-    st.download_button(
+    draw_file(
         "Handover list to print",
-        data=partial(handover_file, store.path, sight, as_of, filters),
-        file_name=store.about.file_name("handover.html", as_of),
-        mime="text/html",
-        icon=":material/print:",
+        partial(handover_file, store.path, sight, as_of, filters),
+        store.about.file_name("handover.html", as_of),
+        "text/html",
         key="handover",
-        on_click="ignore",
+        icon=":material/print:",
         help="Who needs something now, under these filters, dangers first. It names patients: keep it as you keep "
         "records.",
     )

@@ -20,9 +20,9 @@ def kept() -> dict[str, dict[str, list[str]]]:
 
 
 def reader() -> str:
-    """Who reads; one and the same where there is no sign-in."""
+    """Which account reads; one and the same where there is no sign-in."""
     found = sign_in.reader()
-    return found.who if found else ""
+    return " ".join((found.iss, found.sub, found.who)) if found else ""
 
 
 def draw_last_filters(filters: Filters, offered: dict[str, dict[str, str]]) -> None:

@@ -1,21 +1,31 @@
 """The only way for a page to what its reader may see: asked, allowed and written into the access log in one step."""
 
+import logging
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import streamlit as st
+from streamlit.runtime.memory_media_file_storage import _calculate_file_id
 
 from leuko.access import DECIDES, Reader, Sight
 from leuko.access_log import LogError, Opened, write
 from leuko.journal import Entry, Journal, place_of
 from leuko.journal_databases import JournalError
 from pages.common import address, shared, sign_in
+from pages.common.listed import SEARCHED
 
+LOG = logging.getLogger(__name__)
 LAST = "last_opened"  # in the session: the line that it wrote last
 PAGE = "page_opened"  # in the session: the page and the patient
-SEARCHES = ("search", "find")  # of which is written that there was one: the words may be a name
-UNWRITTEN = ("patient", "mark", "mark_words", *SEARCHES)
+UNWRITTEN = ("patient", "mark", "mark_words")
 IMAGINED = "try_"
+A_COLLEAGUE = "a colleague"  # in place of an addressee, which anybody may have typed
+
+
+class NotMadeError(Exception):
+    """A file was asked for, and whoever asked may no longer see what the page shows."""
 
 
 def opened(page: str, patient: str = "") -> Sight:
@@ -35,6 +45,43 @@ def opened(page: str, patient: str = "") -> Sight:
         st.error(f"Nothing is shown: {failed}. Whoever keeps this server can mend it.")
         st.stop()
     return sight
+
+
+def draw_file(
+    label: str,
+    make: Callable[[], bytes],
+    file_name: str,
+    mime: str,
+    *,
+    key: str,
+    icon: str = ":material/download:",
+    help: str | None = None,
+) -> None:
+    """Hand out a file of what this page shows: made when it is asked for, and for this sign-in alone."""
+    st.download_button(
+        label, handed_out(make, file_name, mime), file_name, mime, key=key, icon=icon, help=help, on_click="ignore"
+    )
+
+
+def handed_out(make: Callable[[], bytes], file_name: str, mime: str) -> Callable[[], bytes]:
+    """What makes a file outside of a run, asking anew who asks: NotMadeError where he may see other than is shown."""
+    page, patient = st.session_state[PAGE]
+    asking, session, address = sign_in.asking(), sign_in.session(), at()
+    shown = sign_in.reader()
+
+    def made() -> bytes:
+        who = asking()
+        if shown is None or who is None or who.sight(page) != shown.sight(page):
+            if shown is not None:
+                write(sign_in.log_file(), line(shown, address, "refused", patient, file_name))
+            raise NotMadeError
+        content = make()
+        if session:
+            file = _calculate_file_id(content, mime, file_name)
+            sign_in.DOWNLOADS.allow(file, session, sign_in.SESSIONS.keys())
+        return content
+
+    return made
 
 
 def may_decide() -> bool:
@@ -57,8 +104,29 @@ def decided(entry: Entry) -> None:
 
 
 def journal() -> Journal:
-    """The journal of this database. What is asked of it names patients that a sight has shown."""
-    return Journal(place_of(shared.named_database()))
+    """The journal of this database, without what may name somebody where this page shows no names.
+
+    What is asked of it names patients that a sight has shown.
+    """
+    who = sign_in.reader()
+    sight = who.sight(st.session_state[PAGE][0]) if who and PAGE in st.session_state else None
+    names = sight is not None and sight.names
+    return Journal(place_of(shared.named_database()), (lambda entry: entry) if names else partial(nameless, who))
+
+
+def nameless(who: Reader | None, entry: Entry) -> Entry:
+    """An entry without what its writer typed; that it is addressed to this reader stays."""
+    own = who is not None and entry.addressee.lower() == who.who.lower()
+    return replace(entry, words="", addressee=entry.addressee if own else entry.addressee and A_COLLEAGUE)
+
+
+def colleagues() -> list[str]:
+    """Whom something may be handed over to: who shares a site with this reader, as far as is known."""
+    who = sign_in.reader()
+    sight = who.sight("patient") if who else None
+    if sight is None:
+        return []
+    return sorted({*journal().readers(sight.sites), *sign_in.colleagues(sight.sites)})
 
 
 def note_address() -> None:
@@ -77,13 +145,20 @@ def note(who: Reader, page: str, patient: str, said: str | None = None) -> None:
 
     `said`: in place of the address.
     """
-    line = who.who, ", ".join(who.roles), page, patient, what() if said is None else said
-    seen = line, shared.database_path(), searched()
+    said = what() if said is None else said
+    seen = who, page, patient, said, shared.database_path(), searched()
     if st.session_state.get(LAST) != seen:
-        name, roles, *rest = line
-        at = st.context.ip_address or "127.0.0.1"  # Streamlit gives none for this machine
-        write(sign_in.log_file(), Opened(datetime.now(UTC), name, roles, at, *rest))
+        write(sign_in.log_file(), line(who, at(), page, patient, said))
         st.session_state[LAST] = seen
+
+
+def at() -> str:
+    return st.context.ip_address or "127.0.0.1"  # Streamlit gives none for this machine
+
+
+def line(who: Reader, address: str, page: str, patient: str, said: str) -> Opened:
+    """A line of the log, of now."""
+    return Opened(datetime.now(UTC), who.who, ", ".join(who.roles), address, page, patient, said, who.sub, who.iss)
 
 
 def what() -> str:
@@ -101,5 +176,5 @@ def what() -> str:
 
 def searched() -> tuple[str, ...]:
     """The words of each search, which stay in the session: another search is another line of the log."""
-    asked = address.whole()
-    return tuple((st.session_state.get(name) or "".join(asked.get(name, ""))).strip() for name in SEARCHES)
+    kept = st.session_state
+    return tuple((words or "").strip() for words in (kept.get("search", kept.get(SEARCHED)), kept.get("find")))

@@ -6,6 +6,7 @@ The vocabulary of the worklist (word, icon and tone of a status) comes with the 
 
 import os
 import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import date, datetime
@@ -28,6 +29,8 @@ FILE_DAY = "day_of_file"  # in the session: the day of the file when a page was 
 NONE = "–"  # what stands where there is no value
 NAME_LENGTH = 26  # characters in two lines of a narrow column; the third is for the id
 REASONS = 6  # that are named in one line
+WITHIN = threading.Event()  # that the gate of the dashboard stands before this server
+OUTSIDE = "This page shows nothing by itself: it is a part of the dashboard, `streamlit run dashboard.py`."
 # Names in the address: a day that a patient's figure marks and the words beside it, and the days that it shows.
 MARK = ("mark", "mark_words", "shown")
 
@@ -35,9 +38,13 @@ MARK = ("mark", "mark_words", "shown")
 def only_within_dashboard() -> None:
     """Start over with dashboard.py where a page runs without it: the first line of every page.
 
-    As long as nobody has opened dashboard.py, Streamlit takes `pages/` for pages of their own, and a link straight to
-    a patient would show him without the header that says what data these are.
+    A server that was started with the page itself has no gate before it, so the page says so and ends. As long as
+    nobody has opened dashboard.py, Streamlit takes `pages/` for pages of their own, and a link straight to a patient
+    would show him without the header that says what data these are.
     """
+    if not WITHIN.is_set():
+        st.error(OUTSIDE)
+        st.stop()
     if PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False
         st.rerun()

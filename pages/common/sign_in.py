@@ -7,9 +7,10 @@ after a restart nobody is signed in.
 
 import hashlib
 import json
+import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import streamlit as st
@@ -21,7 +22,9 @@ from leuko.access import LOCAL, MOST_HOURS, Access, AccessError, Reader, read_ac
 from leuko.access_log import FILE
 from pages.common import shared
 
+LOG = logging.getLogger(__name__)
 HOUR = 3600  # seconds
+CLOSED = "Nobody may see anything now: the table of who may see what cannot be read. The server's log has the reason."
 
 
 class Sessions:
@@ -40,13 +43,42 @@ class Sessions:
         with self._lock:
             self._began.pop(key, None)
 
+    def keys(self) -> set[str]:
+        with self._lock:
+            return {*self._began}
+
     def is_live(self, key: str, now: float, hours: float) -> bool:
         with self._lock:
             began = self._began.get(key)
         return began is not None and 0 <= now - began < hours * HOUR
 
 
+class Downloads:
+    """For which sessions each file was made, by the id that the server gives it: it opens to nobody else."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, set[str]] = {}
+        self._lock = threading.Lock()
+
+    def allow(self, file: str, session: str, live: set[str]) -> None:
+        """Remember a file that was made for a session, and forget those that no `live` session may fetch."""
+        with self._lock:
+            self._made = {other: kept for other, of in self._made.items() if (kept := of & live)}
+            self._made.setdefault(file, set()).add(session)
+
+    def is_for(self, file: str, session: str) -> bool:
+        with self._lock:
+            return session in self._made.get(file, ())
+
+    def is_for_others(self, file: str, session: str) -> bool:
+        """Also once the server has forgotten the file itself, which it does when no page offers it any more."""
+        with self._lock:
+            return session not in self._made.get(file, (session,))
+
+
 SESSIONS = Sessions()
+DOWNLOADS = Downloads()
+READERS: dict[str, Reader] = {}  # who was signed in since the server started, as the table had him then
 DEMANDED = threading.Event()  # that there was a sign-in: from then on, until the end of the process, there must be one
 
 
@@ -104,16 +136,48 @@ def reader_of(cookies: Mapping[str, str]) -> Reader | None:
     payload = payload_of(cookies)
     if not payload or not SESSIONS.is_live(key_of(payload), time.time(), table.session_hours):
         return None
-    return table.reader(json.loads(payload))
+    found = table.reader(json.loads(payload))
+    READERS[found.who] = found
+    return found
 
 
 def reader() -> Reader | None:
-    """Who looks at this page, asked anew on every run; None where nobody is signed in, or the table was refused."""
-    try:
-        found = reader_of(st.context.cookies)
-    except AccessError:
+    """Who looks at this page, asked anew on every run; None where nobody is signed in, or the table was refused.
+
+    Also None where a page runs without the dashboard, and so without the gate.
+    """
+    if not shared.WITHIN.is_set():
         return None
+    found = asking()()
     return found if not is_configured() or st.user.get("is_logged_in") else None
+
+
+def asking() -> Callable[[], Reader | None]:
+    """What tells who looks at this page, also later and outside of a run, as it is then."""
+    cookies = dict(st.context.cookies)
+
+    def asked() -> Reader | None:
+        try:
+            return reader_of(cookies)
+        except AccessError:
+            return None
+
+    return asked
+
+
+def session() -> str:
+    """The session of whoever looks at this page; empty where there is no sign-in."""
+    return session_of(st.context.cookies)
+
+
+def session_of(cookies: Mapping[str, str]) -> str:
+    payload = payload_of(cookies) if is_configured() else None
+    return key_of(payload) if payload else ""
+
+
+def colleagues(sites: tuple[str, ...] | None) -> set[str]:
+    """Who was signed in since the server started and sees one of these sites (None: all)."""
+    return {who for who, found in READERS.items() if found.shares(sites)}
 
 
 def may_open(page: str) -> bool:
@@ -127,7 +191,8 @@ def draw_door(who: Reader | None) -> None:
         if is_configured():
             access()
     except AccessError as refused:
-        st.error(f"Nobody may see anything: {shared.plain(str(refused).splitlines()[0])}")
+        LOG.error("nobody may see anything: %s", "; ".join(str(refused).splitlines()))
+        st.error(CLOSED)
         return
     if who is None:
         st.subheader("leuko", anchor=False)
@@ -139,6 +204,14 @@ def draw_door(who: Reader | None) -> None:
     st.text(f"Signed in as {who.who}, {' and '.join(who.roles) or 'without a role'}.")  # Markdown would make it a link
     st.markdown("Whoever keeps `access.toml` grants pages and sites.")
     draw_sign_out()
+
+
+def told(fault: Exception) -> str:
+    """What a page says of a fault: its words to whoever sits at the machine, else that the server's log has it."""
+    if not is_configured():
+        return str(fault)
+    LOG.error("a page says that the log has the reason", exc_info=fault)
+    return "the server's log has the reason"
 
 
 def draw_sign_out() -> None:

@@ -4,12 +4,11 @@ import re
 from datetime import date
 from functools import partial
 
-import streamlit as st
-
 from leuko.access import Sight
 from leuko.store import Patient, Store
 from leuko.summary import summary_html
 from pages.common import shared
+from pages.common.opened import draw_file
 
 
 def summary_file(
@@ -21,13 +20,12 @@ def summary_file(
 def draw_summary(store: Store, sight: Sight, as_of: date, patient: Patient, scale: str) -> None:
     """Hand out the page, with the axis of the figure as it is shown; it is made when it is asked for."""
     name = re.sub(r"[^\w-]+", "-", str(patient.about["patient_id"]))
-    st.download_button(
+    draw_file(
         "Summary to print",
-        data=partial(summary_file, store.path, sight, as_of, patient, scale),
-        file_name=store.about.file_name(f"summary-{name}.html", as_of),
-        mime="text/html",
-        icon=":material/print:",
+        partial(summary_file, store.path, sight, as_of, patient, scale),
+        store.about.file_name(f"summary-{name}.html", as_of),
+        "text/html",
         key="summary",
-        on_click="ignore",
+        icon=":material/print:",
         help="Where the patient stands, the figure, episodes, decisions and sources. Keep it as you keep records.",
     )
