@@ -8,13 +8,14 @@ VENV := .venv
 PY := $(VENV)/bin/python
 RUN_READY := $(VENV)/.run-ready
 TEST_READY := $(VENV)/.test-ready
+SPARK_READY := $(VENV)/.spark-ready
 PIP_INSTALL := $(PY) -m pip install --quiet --no-input --disable-pip-version-check --constraint constraints.txt
 
 DEMO_DB := data/leuko.duckdb
 DEMO_FROM := $(wildcard data/*.csv data/*.toml) $(shell find leuko -type f -not -path '*/__pycache__/*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test browser postgres bench bench-large bench-pages soak look tour clean
+.PHONY: help run demo test test-spark browser postgres bench bench-large bench-pages soak look tour clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +37,9 @@ test: $(TEST_READY) browser postgres ## lint, check the imports, run all tests
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/lint-imports
 	@$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+test-spark: $(SPARK_READY) ## the rule on Spark against the rule on DuckDB, row for row; installs Spark, needs Java
+	@LEUKO_SPARK=1 $(PY) -m pytest tests/test_spark.py
 
 bench: $(TEST_READY) ## loading against a copy, the rule against a sort, the audit against the rule: 10 million rows
 	@$(PY) -m benchmarks.bench_rule
@@ -82,4 +86,10 @@ $(RUN_READY): requirements.txt constraints.txt $(PY)
 $(TEST_READY): requirements-dev.txt $(RUN_READY)
 	@echo "Installing what the tests need"
 	@$(PIP_INSTALL) --requirement requirements-dev.txt
+	@touch $@
+
+$(SPARK_READY): requirements-spark.txt $(TEST_READY)
+	@java -version >/dev/null 2>&1 || { echo "Spark needs Java 17 or later, and there is no \`java\` here." >&2; exit 1; }
+	@echo "Installing Spark"
+	@$(PIP_INSTALL) --requirement requirements-spark.txt
 	@touch $@

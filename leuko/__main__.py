@@ -1,4 +1,4 @@
-"""The command line: `load | watch | undo | loads | changes | evaluate | audit | diff | protocols | access |
+"""The command line: `load | watch | undo | loads | changes | evaluate | export | audit | diff | protocols | access |
 journal`.
 
 Exit status: 0 done, 1 a whole file, a protocol or a setting was refused, the PDF could not be made, or the access log
@@ -15,12 +15,13 @@ from pathlib import Path
 
 import duckdb
 
-from leuko import access_log, accounts, alerts, count_units, publish, sources
+from leuko import access_log, accounts, alerts, count_units, folders, publish, sources
 from leuko.access import FILE as TABLE
 from leuko.access import AccessError, read_access
 from leuko.accounts import Accounts
 from leuko.difference import compare
-from leuko.evaluation import COLUMNS, Result, last_day
+from leuko.evaluation import COLUMNS, Result, last_day, read_folder
+from leuko.folders import FolderError
 from leuko.inputs import FORMATS, NEEDED, Shape, of_files, of_folder
 from leuko.inputs import KINDS as FILES
 from leuko.journal_databases import JournalError
@@ -38,12 +39,17 @@ class Incomplete(ValueError):
     """Not all that was asked for could be done; the message is one line for the user."""
 
 
+REFUSED = (
+    SourceError, ProtocolError, StoreError, FolderError, SettingsError, AccessError, JournalError, Incomplete,
+)  # fmt: skip
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = build_parser()
     chosen = parser.parse_args(arguments)
     try:
         chosen.run(parser, chosen)
-    except (SourceError, ProtocolError, StoreError, SettingsError, AccessError, JournalError, Incomplete) as refused:
+    except REFUSED as refused:
         print(refused, file=sys.stderr)
         return 1
     except (OSError, duckdb.Error) as failed:
@@ -56,7 +62,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m leuko", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(
         required=True,
-        metavar="load | watch | undo | loads | changes | evaluate | audit | diff | protocols | access | journal",
+        metavar="load | watch | undo | loads | changes | evaluate | export | audit | diff | protocols | access "
+        "| journal",
     )
 
     load = commands.add_parser("load", help="build a database from files and publish it in one step")
@@ -98,8 +105,18 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--protocols", type=Path, metavar="DIR", help="protocols other than the shipped")
     evaluate.add_argument("--as-of", type=day, metavar="DATE", help="the day asked (default: the data's last)")
     add_dose_unit(evaluate)
-    evaluate.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the CSV files")
+    evaluate.add_argument("--from", dest="folder", type=Path, metavar="DIR", help="tables as Parquet, instead of files")
+    evaluate.add_argument("--parquet", action="store_true", help="write Parquet by bucket of patients, instead of CSV")
+    evaluate.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the tables")
     evaluate.set_defaults(run=run_evaluate)
+
+    export = commands.add_parser("export", help="write every table of a database as Parquet, by bucket of patients")
+    export.add_argument("--db", type=Path, required=True, metavar="FILE", help="a published database")
+    export.add_argument(
+        "--buckets", type=buckets, default=folders.BUCKETS, metavar="NUMBER", help="of patients (default: %(default)s)"
+    )
+    export.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder, which can be served too")
+    export.set_defaults(run=run_export)
 
     audit = commands.add_parser("audit", help="write the adherence measures, the deviations and the report")
     audit.add_argument("--db", type=Path, required=True, metavar="FILE", help="a published database")
@@ -165,6 +182,12 @@ def seconds(text: str) -> float:
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
     return number
+
+
+def buckets(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= folders.MOST_BUCKETS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of buckets from 1 to {folders.MOST_BUCKETS:,}")
+    return int(text)
 
 
 def run_load(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
@@ -248,14 +271,18 @@ def run_changes(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> 
 
 def run_evaluate(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
     files = named_files(chosen)
-    if any(files.values()) if chosen.db else not all(files[name] for name in NEEDED):
-        parser.error("give --db, or --labs and --exposures")
+    ways = [chosen.db, chosen.folder, any(files.values())]
+    if sum(map(bool, ways)) != 1 or (any(files.values()) and not all(files[name] for name in NEEDED)):
+        parser.error("give --db, --from, or --labs and --exposures")
     protocols = load_protocols(chosen.protocols)
     settings = read_settings(chosen.db.absolute().parent) if chosen.db else default_settings()
     # The tables have columns in cells/µL, so their sentences speak of cells/µL too.
     settings = with_values(settings, {count_units.SETTING: count_units.CELLS.name}, "evaluate")
     if chosen.db:
         con, about = open_published(os.path.realpath(chosen.db), {})
+    elif chosen.folder:
+        con = duckdb.connect()
+        read_folder(con, chosen.folder)
     else:
         con = duckdb.connect()
         progress("Reading the files")
@@ -264,10 +291,19 @@ def run_evaluate(parser: argparse.ArgumentParser, chosen: argparse.Namespace) ->
     progress("Applying the rule")
     as_of = chosen.as_of or last_day(con)
     alerts.answer(con, as_of, settings, temporary=True)
-    write_answers(Result(con, as_of), chosen.out)
-    report(accounts.read(con))
+    write_answers(Result(con, as_of), chosen.out, chosen.parquet)
+    report(accounts.read(con) if not chosen.folder else accounts.of_rule(con))
     if chosen.db:
         say_simulated(about, chosen.out)
+
+
+def run_export(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
+    """Write every table of a database into a new folder of Parquet files."""
+    con, about = open_published(os.path.realpath(chosen.db), {})
+    with closing(con):
+        progress("Writing the tables")
+        folders.write(con, chosen.out, folders.published(con), chosen.buckets)
+    say_simulated(about, chosen.out)
 
 
 def run_audit(_: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
@@ -353,8 +389,11 @@ def named_files(chosen: argparse.Namespace) -> dict[str, Path | None]:
     return {name: getattr(chosen, name) for name in FILES}
 
 
-def write_answers(result: Result, folder: Path) -> None:
-    """Write the tables as CSV (days YYYY-MM-DD, empty for none)."""
+def write_answers(result: Result, folder: Path, as_parquet: bool) -> None:
+    """Write the tables as CSV (days YYYY-MM-DD, empty for none), or into a new folder of Parquet files."""
+    if as_parquet:
+        folders.write(result.con, folder, {name: result.query(name) for name in COLUMNS})
+        return
     folder.mkdir(parents=True, exist_ok=True)
     for name in COLUMNS:
         answer = result.relation(name)

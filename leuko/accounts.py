@@ -51,3 +51,8 @@ class Accounts:
 def read(con: duckdb.DuckDBPyConnection) -> Accounts:
     """Count in what a load left in `con`: `rejected`, `load_report` and the rule's `unmatched`."""
     return Accounts(*con.execute(COUNTED).fetchall()[0])
+
+
+def of_rule(con: duckdb.DuckDBPyConnection) -> Accounts:
+    """What the rule could not use, where nothing is known of a load."""
+    return Accounts(0, unmatched=con.execute("SELECT count(*) FROM unmatched").fetchall()[0][0])

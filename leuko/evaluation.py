@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from functools import cached_property
+from pathlib import Path
 
 import duckdb
 import pandas
 
-from leuko import alerts, rules, sources
+from leuko import alerts, folders, rules, sources
 from leuko.protocols import Protocol, load_protocols, write_tables
 from leuko.protocols.tables import TABLES
 from leuko.settings import default_settings
@@ -97,9 +98,11 @@ class Result:
 
     def relation(self, name: str) -> duckdb.DuckDBPyRelation:
         """One of the results as a DuckDB relation, in the order of its frame."""
-        return self.con.sql(
-            f"SELECT {', '.join(COLUMNS[name])} FROM {self._table(name)} ORDER BY {ORDER[name]}"
-        )
+        return self.con.sql(self.query(name))
+
+    def query(self, name: str) -> str:
+        """The query that reads one of the results, in the order of its frame."""
+        return f"SELECT {', '.join(COLUMNS[name])} FROM {self._table(name)} ORDER BY {ORDER[name]}"
 
     def _table(self, name: str) -> str:
         if name != "rejected":
@@ -206,6 +209,18 @@ def visible_tables(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
 
 def columns_of(con: duckdb.DuckDBPyConnection, table: str | None) -> list[str]:
     return [name.lower() for name, *_ in con.execute(f"DESCRIBE {table}").fetchall()] if table else []
+
+
+def read_folder(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Show the canonical tables of a folder of Parquet (`folder/labs/…`, `folder/exposures/…`) under their names.
+
+    Counts are in cells/µL: raw results, which have a column `unit`, are refused (SourceError), and so is a folder that
+    is not whole (FolderError).
+    """
+    folders.show(con, folder, OPTIONAL)
+    if "unit" in columns_of(con, visible_tables(con).get("labs")):
+        raise SourceError(f"{folder}: labs have a column unit: they are raw results; load them first")
+    fill_in(con)
 
 
 def fill_in(con: duckdb.DuckDBPyConnection) -> None:

@@ -1,4 +1,4 @@
-"""The published DuckDB file, opened read-only: the only module that owns its connection.
+"""The published DuckDB file, or its tables as a folder of Parquet: the only module that owns its connection.
 
 Every query takes a cursor of its own, since a shared one hands one user another patient's rows. A `View` is
 what one reader may see of one day: it reads from cursors that `leuko.seen` has narrowed to his sight, and names the
@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 import pandas
 
-from leuko import accounts, alerts, audit, changes, checks, cohort, count_units, listed, measures, rules
+from leuko import accounts, alerts, audit, changes, checks, cohort, count_units, folders, listed, measures, rules
 from leuko.access import EVERYTHING, Sight
 from leuko.accounts import Accounts
 from leuko.count_units import CountUnit
@@ -163,7 +163,7 @@ class Patient:
 
 
 class Store:
-    """One published file. `path` is the real file behind the name: key every cache by it.
+    """One published file, or folder of its tables. `path` is the real file behind the name: key every cache by it.
 
     `loaded_at`: when its load began (UTC). `settings`: those its audit events can be read with; `settings_waiting`: the
     names of those that a file changed since, and that wait for the next load. `unit`: that in which counts are shown.
@@ -662,14 +662,19 @@ class View:
 
 
 def open_published(file: str, settings: dict[str, str]) -> tuple[duckdb.DuckDBPyConnection, About]:
-    """A read-only connection to a published file and what it says of itself, or StoreError."""
+    """A connection to a published file, or to a folder of its tables, and what it says of itself, or StoreError."""
     if not os.path.exists(file):
         raise StoreError(f"{file}: there is no database here; make one with `python -m leuko load`")
     names = ", ".join(field.name for field in fields(About))
     try:
-        con = duckdb.connect(file, read_only=True, config=settings)
+        if os.path.isdir(file):
+            con = folders.opened(Path(file), settings)
+        else:
+            con = duckdb.connect(file, read_only=True, config=settings)
         (about,) = con.execute(f"SELECT {names} FROM about").fetchall()
         (layout,) = con.execute("SELECT layout FROM about").fetchall()[0]
+    except folders.FolderError as error:
+        raise StoreError(str(error)) from error
     except (duckdb.Error, ValueError) as error:
         raise StoreError(f"{file}: not a database that this version of leuko published; load again") from error
     if layout != LAYOUT:

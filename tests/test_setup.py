@@ -40,7 +40,7 @@ def test_nothing_of_a_patient_leaves_the_machine():
     assert set(SETTINGS["server"]["allowedHosts"]) == {"localhost", "127.0.0.1"}
 
 
-@pytest.mark.parametrize("requirements", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("requirements", ["requirements.txt", "requirements-dev.txt", "requirements-spark.txt"])
 def test_every_requirement_is_pinned_as_the_constraints_have_it(requirements):
     assert pins(requirements).items() <= pins("constraints.txt").items()
 

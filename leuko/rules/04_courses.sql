@@ -30,7 +30,7 @@ planned_rows AS (
 ),
 
 planned_runs AS (
-    SELECT *, count(*) FILTER (WHERE first_of_run) OVER (
+    SELECT *, count(CASE WHEN first_of_run THEN 1 END) OVER (
         PARTITION BY patient_id, drug, protocol ORDER BY start_on ROWS UNBOUNDED PRECEDING
     ) AS run
     FROM planned_rows

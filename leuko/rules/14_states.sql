@@ -17,7 +17,7 @@ SELECT
     open AND NOT was_open AS onset,
     was_open AND NOT open AS recovery,
     open OR was_open AS in_episode,
-    count(*) FILTER (WHERE open AND NOT was_open) OVER (
+    count(CASE WHEN open AND NOT was_open THEN 1 END) OVER (
         PARTITION BY course ORDER BY drawn_on ROWS UNBOUNDED PRECEDING
     ) AS episode
 FROM states

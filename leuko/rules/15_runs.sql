@@ -4,7 +4,7 @@ WITH results AS (
     SELECT
         course, episode, drawn_on, anc_low,
         lead(drawn_on) OVER timeline AS next_on,
-        count(*) FILTER (WHERE NOT anc_low) OVER timeline AS run
+        count(CASE WHEN NOT anc_low THEN 1 END) OVER timeline AS run
     FROM states
     WHERE in_episode AND anc_low IS NOT NULL
     WINDOW timeline AS (PARTITION BY course, episode ORDER BY drawn_on)

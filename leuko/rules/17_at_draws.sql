@@ -139,10 +139,7 @@ decided AS (
         last_value(fits.line) OVER whole AS last_line, last_value(fits.entered_on) OVER whole AS last_entered_on
     FROM draws
     LEFT JOIN (
-        SELECT
-            course, drawn_on, min(line) AS line, min_by(entered_on, line) AS entered_on, min_by(words, line) AS words
-        FROM fits
-        GROUP BY course, drawn_on
+        SELECT * FROM fits QUALIFY row_number() OVER (PARTITION BY course, drawn_on ORDER BY line) = 1
     ) AS fits ON fits.course = draws.course AND fits.drawn_on = draws.drawn_on
     WINDOW whole AS (
         PARTITION BY draws.course ORDER BY draws.drawn_on ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING

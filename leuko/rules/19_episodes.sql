@@ -75,7 +75,7 @@ recorded AS (
 -- without a disease after it.
 episode_causes AS (
     SELECT
-        course, episode, min_by(cause, {'before': -epoch(CAST(cause_on AS TIMESTAMP)), 'cause': cause}) AS cause,
+        course, episode, min_by(cause, {'days_before': date_diff('day', cause_on, $as_of), 'cause': cause}) AS cause,
         max(cause_on) AS cause_on,
         min(cause_on) FILTER (WHERE last_disease_on IS NULL OR cause_on > last_disease_on) AS treatment_since_on
     FROM recorded

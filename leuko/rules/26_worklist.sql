@@ -140,25 +140,33 @@ elsewhere AS (
     GROUP BY judged.course
 ),
 
+asked AS (
+    SELECT protocol, string_agg(fact_asked_words(fact, word), ' and ' ORDER BY fact) AS words
+    FROM requirements
+    GROUP BY protocol
+),
+
+would_fit AS (
+    SELECT standing.course, others.protocol
+    FROM standing
+    JOIN protocols AS others ON others.drug = standing.drug AND others.protocol <> standing.protocol
+    LEFT JOIN asked ON asked.protocol = others.protocol
+    LEFT JOIN suited ON suited.protocol = others.protocol AND suited.patient_id = standing.patient_id
+    WHERE NOT standing.suits AND (asked.protocol IS NULL OR suited.patient_id IS NOT NULL)
+),
+
 mismatches AS (
     SELECT
         standing.course,
-        standing.protocol || ' is for patients with '
-        || (SELECT string_agg(fact_asked_words(fact, word), ' and ' ORDER BY fact) FROM requirements AS asked
-            WHERE asked.protocol = standing.protocol)
+        standing.protocol || ' is for patients with ' || asked.words
         || ', which is not what is recorded of this patient. '
-        || coalesce(string_agg(others.protocol, ', ' ORDER BY others.protocol) || ' would fit.', 'No other protocol of '
-            || standing.drug || ' would fit.') AS words
+        || coalesce(string_agg(would_fit.protocol, ', ' ORDER BY would_fit.protocol) || ' would fit.',
+            'No other protocol of ' || standing.drug || ' would fit.') AS words
     FROM standing
-    LEFT JOIN protocols AS others
-        ON others.drug = standing.drug AND others.protocol <> standing.protocol
-        AND (
-            NOT EXISTS (SELECT 1 FROM requirements AS asked WHERE asked.protocol = others.protocol)
-            OR EXISTS (SELECT 1 FROM suited
-                WHERE suited.protocol = others.protocol AND suited.patient_id = standing.patient_id)
-        )
+    JOIN asked ON asked.protocol = standing.protocol
+    LEFT JOIN would_fit ON would_fit.course = standing.course
     WHERE NOT standing.suits
-    GROUP BY standing.course, standing.protocol, standing.drug
+    GROUP BY standing.course, standing.protocol, standing.drug, asked.words
 ),
 
 less_urgent_than_review AS (
