@@ -1,5 +1,6 @@
 """`leuko.evaluate`: frames or a connection in, five frames out, nothing else of the connection changed."""
 
+import tomllib
 from datetime import date, datetime
 
 import duckdb
@@ -8,6 +9,7 @@ import pytest
 
 import leuko
 from leuko.evaluation import COLUMNS
+from tests import cohorts, hospital
 
 LABS = (("A", "anc", 1800, "2024-01-10 08:00"), ("A", "anc", 400, "2024-02-01 08:00"))
 TABLES = ("episodes", "recommendations", "worklist", "alerts")
@@ -217,3 +219,39 @@ def test_the_given_protocols_decide():
     assert statuses(leuko.evaluate(**frames(), protocols=()))["A"] == "no_protocol"
     chosen = (protocol for protocol in leuko.load_protocols() if protocol.drug == "dasatinib")
     assert statuses(leuko.evaluate(**frames(), protocols=chosen))["A"] == "hold"
+
+
+TWO_ROWS = """
+id = "two-rows"
+drug = "mercaptopurine"
+setting = "two rows"
+default = true
+dose_levels_mg = [100, 50]
+[anc]
+hold = "< 500"
+resume = ">= 1000"
+[[during]]
+anc = "< 400"
+action = "review"
+[[during]]
+anc = "< 500"
+open = true
+episode = ">= 1"
+action = "escalate"
+dose = 100
+[[recovery]]
+action = "resume"
+dose = "starting"
+"""
+
+
+def test_the_reason_of_a_decision_at_a_draw_is_that_of_its_own_row():
+    """The first row decides and asks for nothing but its band; what the second asks for is no reason of it."""
+    protocols = hospital.read_protocols([tomllib.loads(TWO_ROWS + cohorts.SOURCE)])
+    con = hospital.admit(
+        labs=[{"patient_id": "P", "analyte": "anc", "value": 300, "collected_at": datetime(2024, 1, 10, 8)}],
+        exposures=[{"patient_id": "P", "drug": "mercaptopurine", "dose_mg": 100, "start_on": date(2024, 1, 1)}],
+    )
+    at_draw = leuko.evaluate(connection=con, protocols=protocols).recommendations.dropna(subset="during")
+    assert at_draw[["during", "action"]].to_numpy().tolist() == [[1, "review"]]
+    assert at_draw["why"].tolist() == ["ANC 300 on 10 January 2024 is below 400."]
