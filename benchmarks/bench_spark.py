@@ -3,14 +3,18 @@
     python -m benchmarks.bench_spark [--rows 1000000 5000000] [--rounds 3]
 
 The cohorts are those of bench_rule, nearly every patient with lows, in 16 buckets; one more has a patient with 100,000
-of its results. Each is evaluated by Spark once to warm up and then `rounds` times, from Parquet to the three written
-tables; what is printed are medians, and the peak memory of the process that Spark runs in. Needs `make test-spark`.
+of its results. Spark is warmed up on a small one. Each is evaluated `rounds` times in turn, from Parquet to the written
+tables; what is printed are medians of the seconds by the clock and of the processor's, which other programs do not
+lengthen, and the peak memory of the process that Spark runs in. Needs what `make test-spark` installs.
 """
 
 import argparse
+import os
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -45,20 +49,29 @@ def make(folder: Path, rows: int, *, skewed: bool) -> None:
         folders.write(con, folder, {table: f"FROM {table}" for table in TABLES})
 
 
-def with_spark(spark: SparkSession, given: Path, out: Path) -> float:
-    started = time.perf_counter()
+def with_spark(spark: SparkSession, given: Path, out: Path) -> None:
     on_spark.evaluate(spark, given / "labs", given / "exposures", as_of=AS_OF).write(out)
-    return time.perf_counter() - started
 
 
-def with_duckdb(given: Path, out: Path) -> float:
-    started = time.perf_counter()
+def with_duckdb(given: Path, out: Path) -> None:
     with duckdb.connect() as con:
         con.execute("SET threads = 2")
         read_folder(con, given)
         result = leuko.evaluate(connection=con, as_of=AS_OF)
         folders.write(con, out, {name: result.query(name) for name in ANSWERS})
-    return time.perf_counter() - started
+
+
+def timed(work: Callable[[], None], process: int) -> tuple[float, float]:
+    """Seconds by the clock and of the processor, this process and that of Spark together, that some work takes."""
+    began, used = time.perf_counter(), time.process_time() + processor(process)
+    work()
+    return time.perf_counter() - began, time.process_time() + processor(process) - used
+
+
+def processor(process: int) -> float:
+    """The seconds of the processor that a process has used so far."""
+    told = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def check_equal(first: Path, second: Path) -> int:
@@ -73,29 +86,24 @@ def check_equal(first: Path, second: Path) -> int:
     return rows
 
 
-def peak_gb(spark: SparkSession) -> float:
-    """The most memory that the process of Spark has held so far."""
-    process = spark._jvm.java.lang.ProcessHandle.current().pid()
+def peak_gb(process: int) -> float:
+    """The most memory that a process has held so far."""
     status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
     return int(status.split("VmHWM:")[1].split()[0]) / 2**20
 
 
-def measure(spark: SparkSession, rows: int, rounds: int, *, skewed: bool, place: Path) -> None:
-    given = place / "given"
-    make(given, rows, skewed=skewed)
-    with_spark(spark, given, place / "warm")
-    seconds = {"Spark": [], "DuckDB": []}
+def measure(spark: SparkSession, rows: int, rounds: int, *, skewed: bool, place: Path) -> str:
+    process = spark._jvm.java.lang.ProcessHandle.current().pid()
+    make(place / "given", rows, skewed=skewed)
+    found = {"Spark": [], "DuckDB": []}
     for turn in range(rounds):
-        seconds["Spark"].append(with_spark(spark, given, place / f"spark {turn}"))
-        seconds["DuckDB"].append(with_duckdb(given, place / f"duckdb {turn}"))
-    answered = check_equal(place / "warm", place / "duckdb 0")
-    middle = {name: statistics.median(times) for name, times in seconds.items()}
-    print(
-        f"{rows:>11,} results{', one patient with 100,000' if skewed else '':<26}  "
-        f"Spark {middle['Spark']:6.1f} s  DuckDB {middle['DuckDB']:5.1f} s  "
-        f"{answered:,} rows of answers, equal; Spark's process {peak_gb(spark):.1f} GB",
-        flush=True,
-    )
+        found["Spark"].append(timed(partial(with_spark, spark, place / "given", place / f"spark {turn}"), process))
+        found["DuckDB"].append(timed(partial(with_duckdb, place / "given", place / f"duckdb {turn}"), process))
+    middle = {name: [statistics.median(kind) for kind in zip(*times, strict=True)] for name, times in found.items()}
+    said = [f"{name} {clock:.1f} s, {used:.1f} s of processor" for name, (clock, used) in middle.items()]
+    answered = check_equal(place / "spark 0", place / "duckdb 0")
+    which = ", one patient with 100,000" if skewed else ""
+    return f"{rows:,} results{which}: {'; '.join(said)}; {answered:,} rows of answers, equal; {peak_gb(process):.1f} GB"
 
 
 def main() -> None:
@@ -103,11 +111,13 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 5_000_000])
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
-    spark = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
+    settings = {"spark.ui.enabled": "false", "spark.driver.memory": "4g", "spark.sql.shuffle.partitions": "16"}
+    spark = SparkSession.builder.master("local[2]").config(map=settings).getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
-    for rows, skewed in [*((rows, False) for rows in chosen.rows), (chosen.rows[0], True)]:
+    cohorts = [(10_000, False), (chosen.rows[0], False), (chosen.rows[0], True)]
+    for rows, skewed in [*cohorts, *((rows, False) for rows in chosen.rows[1:])]:
         with tempfile.TemporaryDirectory() as place:
-            measure(spark, rows, chosen.rounds, skewed=skewed, place=Path(place))
+            print(measure(spark, rows, chosen.rounds, skewed=skewed, place=Path(place)), flush=True)
     spark.stop()
 
 

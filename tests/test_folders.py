@@ -99,7 +99,8 @@ def test_the_pages_draw_from_a_folder(exported, monkeypatch):
     monkeypatch.setenv("LEUKO_DB", str(exported))
     app = app_at("dashboard.py", {}, timeout=60).run()
     assert not app.exception
-    assert any("patients" in markdown.value for markdown in app.markdown)
+    words = [each.label for each in app.expander] + [each.value for each in app.caption]
+    assert any(word.startswith("2 rows were set aside at the load") for word in words)
 
 
 def test_answers_are_the_same_as_csv_and_as_parquet_from_a_file_and_from_a_folder(database, exported, tmp_path):
