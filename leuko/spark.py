@@ -17,6 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 from sqlglot import exp
 
 from leuko import rules
+from leuko.count_units import CELLS
 from leuko.evaluation import COLUMNS, OPTIONAL
 from leuko.facts import write_facts
 from leuko.folders import BUCKETS
@@ -212,7 +213,7 @@ def filled(node: exp.Expression, given: Mapping[str, exp.Expression]) -> exp.Exp
 def macros() -> dict[str, tuple[list[str], exp.Expression]]:
     """The macros of the rule's words: their parameters and what they say."""
     found = {}
-    for macro in sqlglot.parse(rules.WORDS[1], read="duckdb"):
+    for macro in sqlglot.parse(rules.words_in(CELLS), read="duckdb"):
         name, parameters = macro.this.this.name, [parameter.name for parameter in macro.this.expressions]
         other = OTHER_WORDS.get(name)
         found[name] = parameters, sqlglot.parse_one(other, read="spark") if other else macro.expression

@@ -9,10 +9,11 @@ import sqlglot
 from sqlglot import exp
 
 from leuko import rules
+from leuko.count_units import CELLS
 from tests import portable
 
 PROVEN = portable.proven()
-MACROS = {macro.this.this.name: macro for macro in sqlglot.parse(rules.WORDS[1], read="duckdb")}
+MACROS = {macro.this.this.name: macro for macro in sqlglot.parse(rules.words_in(CELLS), read="duckdb")}
 OTHER_WORDS = {"number_words"}  # what Spark is told in other words: see `leuko.spark`
 
 

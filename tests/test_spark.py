@@ -14,6 +14,7 @@ import pytest
 
 import leuko
 from leuko import rules, sources
+from leuko.count_units import CELLS
 from leuko.evaluation import COLUMNS
 from leuko.sources import SourceError
 from tests import cohorts, hospital, portable, wards
@@ -87,7 +88,7 @@ def things(spark, tmp_path_factory):
         con.execute(THINGS)
         con.execute(f"COPY things TO '{file}' (FORMAT parquet)")
         spark.read.parquet(str(file)).createOrReplaceTempView("leuko_things")
-        con.execute(rules.WORDS[1])
+        rules.write_words(con, CELLS)
         yield con
 
 

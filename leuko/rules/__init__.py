@@ -62,8 +62,13 @@ def run(
 
 def write_words(con: duckdb.DuckDBPyConnection, unit: CountUnit) -> None:
     """Tell `con` how a number, a day, a dose and a count are written in a sentence; counts in `unit`."""
+    con.execute(words_in(unit))
+
+
+def words_in(unit: CountUnit) -> str:
+    """The macros that say so."""
     number = IN_UNIT.format(one=unit.exact(1)) if unit.power else "number_words(cells)"
-    con.execute(Template(WORDS[1]).substitute(number=number, unit=unit.words, behind=unit.behind))
+    return Template(WORDS[1]).substitute(number=number, unit=unit.words, behind=unit.behind)
 
 
 def named(query: str, known: dict) -> dict | None:
