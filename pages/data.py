@@ -35,6 +35,7 @@ STYLE = """<style>
 [class*=st-key-check_] > :first-child { flex: 1 1 0; min-width: 0; }
 [class*=st-key-check_] > .stElementContainer:last-child { flex: 0 0 6rem; }
 [class*=st-key-check_] button { min-height: 1.9rem; padding: 0 0.6rem; width: 100%; }
+@media (max-width: 900px) { .check { grid-template-columns: 7rem 1fr 10rem; } }
 @media (max-width: 640px) {
   [class*=st-key-check_] { flex-wrap: wrap; }
   [class*=st-key-check_] > :first-child { flex: 1 0 100%; }

@@ -175,12 +175,12 @@ def columns(unit: CountUnit) -> dict:
         "Status": text(width=110),
         "Patient": text(width=105),
         "What to do": text(width=281),
-        "Since": text(width=82),
+        "Since": text(width=100),
         "Days": figure(width=88),
         "Drug": text(width=114),
-        "Dose now": figure(width=122),
-        "Last ANC": figure(f"ANC, {unit.words}", width=126, help="The last ANC; derived: from WBC and differential"),
-        "Drawn on": text(width=82),
+        "Dose now": figure(width=102),
+        "Last ANC": figure(f"ANC, {unit.words}", width=110, help="The last ANC; derived: from WBC and differential"),
+        "Drawn on": text(width=100),
         "Last 12 ANC": st.column_config.LineChartColumn(
             "Trend", width=62, y_min=0, color=line, help=f"The last 12 ANC, {unit.words}"
         ),

@@ -17,11 +17,12 @@ from pages.common.opened import opened
 
 ROWS = 14  # that fit on one screen without scrolling
 ALERTS = 4  # of these at most, so that the holds below them are in sight
+TO_DO_LENGTH = 150  # characters that fit in two lines
 FILTERS = ("site", "clinician", "drug", "diagnosis")
 STYLE = """<style>
 .wall { width: 100%; border-collapse: collapse; font-size: 1.55rem; line-height: 1.25; }
 .wall td { padding: 0.55rem 1.2rem 0.55rem 0; border-bottom: 1px solid #8884; vertical-align: top; }
-.wall td:first-child { font-weight: 700; white-space: nowrap; }
+.wall td:first-child { font-weight: 700; width: 10.5em; }
 .wall td:nth-child(2) { overflow-wrap: anywhere; min-width: 8.5em; }
 .wall .id { display: inline-block; }
 .wall td:last-child { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
@@ -30,6 +31,7 @@ STYLE = """<style>
 @media (max-width: 900px) {
     .wall { font-size: 1rem; }
     .wall td:nth-child(n) { white-space: normal; padding-right: 0.6rem; }
+    .wall td:first-child { width: auto; }
     .wall td:nth-child(2) { min-width: 5.5em; }
     .wall-head { font-size: 1.5rem; }
 }
@@ -58,7 +60,7 @@ def row_words(row: dict, theme: str) -> str:
     cells = (
         f'<span style="color:{colour}">{safe(row["icon"])} {safe(row["word"])}</span>',
         who,
-        safe(shared.cut_short(row["to_do"], 110)),
+        safe(shared.cut_short(row["to_do"], TO_DO_LENGTH)),
         safe(shared.day(row["since"])),
     )
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"

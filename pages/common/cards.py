@@ -42,6 +42,7 @@ STYLE = """
 [class*=st-key-endings_] > div { flex: 1 1 45% !important; min-width: 0; }
 [class*=st-key-endings_] button { border-left: 4px solid; padding: 0.1rem 0.5rem; min-height: 2rem; width: 100%; }
 [class*=st-key-endings_] button p { font-size: 0.875rem; }
+@media (max-width: 900px) { [class*=st-key-endings_] button { padding: 0.1rem 0.2rem; } }
 [class*=st-key-card_] [data-testid=stCaptionContainer] p { font-size: 0.75rem; }
 [class*=st-key-more_] button { min-height: 1.5rem; padding: 0; }
 """

@@ -243,10 +243,9 @@ def draw_shift(cohort: Cohort) -> None:
     shifted = findings.shift(courses)
     mild, grave = ["0", "1"], ["3", "4"]
     before, fell = int(shifted.loc[mild].to_numpy().sum()), int(shifted.loc[mild, grave].to_numpy().sum())
-    draw_words(
-        f"Of {shared.counted(before, 'course')} with grade 0 or 1 before the drug, {fell:,} came to grade 3 or 4.",
-        told.in_words,
-    )
+    of = f"Of {shared.counted(before, 'course')} with grade 0 or 1 before the drug"
+    nobody = "No course has a known grade of 0 or 1 from before the drug."
+    draw_words(f"{of}, {fell:,} came to grade 3 or 4." if before else nobody, told.in_words)
     lines = [
         {"Grade before ↓, worst →": grade} | {worst: f"{count:,}" for worst, count in row.items()}
         for grade, row in shifted.to_dict("index").items()
