@@ -15,10 +15,10 @@ DEMO_DB := data/leuko.duckdb
 DEMO_FROM := $(wildcard data/*.csv data/*.toml) $(shell find leuko -type f -not -path '*/__pycache__/*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-spark browser postgres bench bench-large bench-pages soak look tour clean
+.PHONY: help run demo test test-spark browser postgres bench bench-large bench-others bench-pages soak look tour clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  PYTHON=python3.12  another interpreter     PORT=8600  another port"
 	@echo "  LEUKO_DB=FILE      serve another database than the demonstration"
@@ -49,6 +49,9 @@ bench: $(TEST_READY) ## loading against a copy, the rule against a sort, the aud
 
 bench-large: $(TEST_READY) ## the rule at 1, 10 and 100 million rows against a sort, within 4 GB
 	@$(PY) -m benchmarks.bench_large
+
+bench-others: $(TEST_READY) ## the rule against pandas and, where there is Node.js, cql-execution: 1 million rows
+	@$(PY) -m benchmarks.bench_others
 
 bench-pages: $(TEST_READY) browser ## clicks on the panel of a million patients against a thousand and a bare page
 	@$(PY) -m benchmarks.bench_pages
