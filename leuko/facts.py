@@ -21,7 +21,7 @@ def write_facts(con: duckdb.DuckDBPyConnection, *, temporary: bool = True) -> No
     kind = "TEMP TABLE" if temporary else "TABLE"
     limits = ", ".join(f"{row['value']} AS {row['name']}" for row in read_rows("limits"))
     con.execute(f"CREATE OR REPLACE {kind} limits AS SELECT {limits}")
-    columns = "status TEXT, urgency INTEGER, word TEXT, to_do TEXT, tone TEXT, icon TEXT, need TEXT"
+    columns = "status TEXT, urgency INTEGER, word TEXT, to_do TEXT, tone TEXT, icon TEXT, need TEXT, asks TEXT"
     write_rows(con, kind, "statuses", columns)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas
 
+from leuko.access import DECIDES
 from leuko.courses import missing
 from leuko.facts import read_rows
 from leuko.figures.labels import day_in_words
@@ -23,7 +24,6 @@ MOST_CHARACTERS = 2000  # of the words of an entry
 COLUMNS = """number, token, written_at, who, role, patient_id, site, drug, protocol, recommendation, episode, kind,
     reason, until_on, addressee, words, replaces"""
 INSERT = f"INSERT INTO entries ({COLUMNS}) VALUES ({', '.join('?' * 17)})"
-HANDED_OVER = "SELECT DISTINCT patient_id FROM entries WHERE lower(addressee) = lower(?) ORDER BY patient_id"
 READERS = "SELECT DISTINCT who FROM visits UNION SELECT DISTINCT who FROM entries ORDER BY who"
 READERS_OF = "SELECT DISTINCT who FROM entries WHERE site IN ({}) ORDER BY who"
 # An entry as its last correction says it, in the place of the entry itself.
@@ -31,7 +31,7 @@ CORRECTED = f"""
     SELECT * FROM (
         SELECT {COLUMNS}, coalesce(replaces, number) AS place,
             row_number() OVER (PARTITION BY coalesce(replaces, number) ORDER BY number DESC) AS version
-        FROM entries WHERE patient_id IN ({{patients}})
+        FROM entries WHERE {{condition}}
     ) AS versions WHERE version = 1
 """
 STANDING = f"""
@@ -41,6 +41,18 @@ STANDING = f"""
         FROM ({CORRECTED}) AS corrected WHERE kind IN ({{kinds}})
     ) AS placed WHERE newest = 1 ORDER BY number
 """
+# When each recommendation was answered: at the first version of an entry that answers, unless its last takes that back.
+ANSWERS = f"""
+    SELECT entries.patient_id, entries.drug, entries.protocol, entries.recommendation,
+        min(entries.written_at) AS answered_at
+    FROM entries
+    JOIN ({CORRECTED.format(condition="role = '" + DECIDES + "'")}) AS last
+        ON last.place = coalesce(entries.replaces, entries.number)
+    WHERE last.kind IN ({{kinds}}) AND entries.kind IN ({{kinds}})
+    GROUP BY entries.patient_id, entries.drug, entries.protocol, entries.recommendation, last.place
+    ORDER BY last.place
+"""
+ANSWERED = ("patient_id", "drug", "protocol", "recommendation", "answered_at")
 VISIT_BEFORE = """SELECT load_number, as_of, written_at FROM visits WHERE who = ? AND load_number <> ?
     ORDER BY written_at DESC LIMIT 1"""
 
@@ -134,11 +146,23 @@ def reasons() -> dict[str, str]:
     return {row["reason"]: row["words"] for row in read_rows("journal_reasons")}
 
 
-def waits(entry: Entry | None, recommendation: str, as_of: date) -> bool:
-    """Whether a recommendation is open: nothing stands, what stands was of another, it was handed over or is due."""
-    if entry is None or entry.recommendation != recommendation or entry.kind == "handover":
+def waits(entry: Entry | None, recommendation: str, as_of: date, returned_at: datetime | None = None) -> bool:
+    """Whether a recommendation is open: nothing stands, what stands was of another, it went to a colleague or is due.
+
+    `returned_at`: see `speaks_of`.
+    """
+    if entry is None or not speaks_of(entry, recommendation, returned_at) or entry.kind in ("handover", "taken_over"):
         return True
     return entry.kind == "snoozed" and entry.until_on <= as_of
+
+
+def speaks_of(entry: Entry, recommendation: str, returned_at: datetime | None = None) -> bool:
+    """Whether an entry is of the recommendation that stands now.
+
+    `returned_at`: since when it stands again, where it was another in between (`leuko.waiting`); what was recorded
+    before is of the one that went.
+    """
+    return entry.recommendation == recommendation and (returned_at is None or entry.at >= returned_at)
 
 
 def in_words(entry: Entry) -> str:
@@ -176,6 +200,8 @@ class Journal:
                 return there[0]
             if entry.replaces is not None:
                 check_correction(entry, read(run, "WHERE number = ?", entry.replaces))
+            if entry.kind == "taken_over":
+                check_taking_over(entry, standing_of(run, [entry.patient_id]))
             number = run("SELECT coalesce(max(number), 0) + 1 FROM entries")[0][0]
             entry = replace(entry, number=number)
             run(INSERT, *as_row(entry))
@@ -192,28 +218,37 @@ class Journal:
             found = read(run, f"WHERE patient_id IN ({marks(patients)}) ORDER BY number", *patients)
             return [*map(self.tell, found)]
 
-    def standing(self, patients: Sequence[str]) -> dict[tuple[str, str, str], Entry]:
-        """What was last decided of each course of these patients, by patient, drug and protocol, as last corrected."""
-        if not patients:
+    def standing(self, patients: Sequence[str] | None = None) -> dict[tuple[str, str, str], Entry]:
+        """What was last decided of each course of these patients (None: of all), as last corrected.
+
+        By patient, drug and protocol.
+        """
+        if patients is not None and not patients:
             return {}
-        deciding = [kind for kind, row in kinds().items() if row["stands"] == "yes"]
-        query = STANDING.format(patients=marks(patients), kinds=marks(deciding))
         with self.database.work(writing=False) as run:
-            found = (self.tell(from_row(row)) for row in run(query, *patients, *deciding))
-            return {(entry.patient_id, entry.drug, entry.protocol): entry for entry in found}
+            return {place: self.tell(entry) for place, entry in standing_of(run, patients).items()}
+
+    def answers(self) -> pandas.DataFrame:
+        """When recommendations were answered: acknowledged, done or not followed, by a clinician (columns: ANSWERED).
+
+        A row an entry, as last corrected; `answered_at` is in UTC, without a zone. A snooze, a handover and a comment
+        are no answer.
+        """
+        answering = [kind for kind, row in kinds().items() if row["answers"] == "yes"]
+        with self.database.work(writing=False) as run:
+            rows = run(ANSWERS.format(kinds=marks(answering)), *answering, *answering)
+        return pandas.DataFrame(rows, columns=list(ANSWERED)).astype(
+            {name: "datetime64[us]" if name == "answered_at" else "string" for name in ANSWERED}
+        )
 
     def as_corrected(self, patients: Sequence[str]) -> list[Entry]:
         """Every entry of these patients as its last correction says it, in the order in which they were first made."""
         if not patients:
             return []
-        query = f"SELECT {COLUMNS} FROM ({CORRECTED.format(patients=marks(patients))}) AS corrected ORDER BY place"
+        corrected = CORRECTED.format(condition=of_patients(patients))
+        query = f"SELECT {COLUMNS} FROM ({corrected}) AS corrected ORDER BY place"
         with self.database.work(writing=False) as run:
             return [self.tell(from_row(row)) for row in run(query, *patients)]
-
-    def handed_to(self, who: str) -> list[str]:
-        """The patients of whom something was ever handed over to this reader; what still stands, `standing` says."""
-        with self.database.work(writing=False) as run:
-            return [patient for (patient,) in run(HANDED_OVER, who)]
 
     def readers(self, sites: Sequence[str] | None = None) -> list[str]:
         """Whoever has written here of a patient of these sites, or (None) has written or looked at all."""
@@ -252,6 +287,17 @@ class Journal:
 
 def read(run: Run, condition: str, *values: object) -> list[Entry]:
     return [from_row(row) for row in run(f"SELECT {COLUMNS} FROM entries {condition}", *values)]
+
+
+def standing_of(run: Run, patients: Sequence[str] | None) -> dict[tuple[str, str, str], Entry]:
+    deciding = [kind for kind, row in kinds().items() if row["stands"] == "yes"]
+    query = STANDING.format(condition=of_patients(patients), kinds=marks(deciding))
+    found = map(from_row, run(query, *(patients or ()), *deciding))
+    return {(entry.patient_id, entry.drug, entry.protocol): entry for entry in found}
+
+
+def of_patients(patients: Sequence[str] | None) -> str:
+    return "1 = 1" if patients is None else f"patient_id IN ({marks(patients)})"
 
 
 def from_row(row: tuple) -> Entry:
@@ -304,3 +350,10 @@ def check_correction(entry: Entry, found: list[Entry]) -> None:
     said = ("who", "patient_id", "drug", "protocol", "recommendation")
     if not found or found[0].replaces or any(getattr(found[0], name) != getattr(entry, name) for name in said):
         raise JournalError(f"not recorded: entry {entry.replaces} is not one of yours on this recommendation")
+
+
+def check_taking_over(entry: Entry, standing: Mapping[tuple[str, str, str], Entry]) -> None:
+    """Taken over is what was handed over to whoever takes it, and stands."""
+    found = standing.get((entry.patient_id, entry.drug, entry.protocol))
+    if found is None or found.kind != "handover" or found.addressee.lower() != entry.who.lower():
+        raise JournalError("not recorded: it is not, or no longer, handed over to you")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from leuko import additions, answers, changes, count_units, history, sources
+from leuko import additions, answers, changes, count_units, history, sources, waiting
 from leuko.audit import write_settings
 from leuko.evaluation import last_day
 from leuko.facts import write_facts, write_grades
@@ -243,11 +243,13 @@ def sign(
     """
     con.execute(ABOUT, {**said, "layout": LAYOUT, "number": new.load.number})
     con.execute("DROP TABLE IF EXISTS changed_courses")
-    if follows(con):
+    carries_on = follows(con)
+    if carries_on:
         history.carry_on(con)
         changes.write(con, said["as_of"], count_units.at_load(con), *compared)
     else:
         changes.write_nothing(con)
+    waiting.write(con, new.load.began if carries_on or new.load.before is None else None, follows=carries_on)
     history.write(con, new.load, holds, touched, made or history.made_now(new.settings))
     con.execute("CHECKPOINT")
 

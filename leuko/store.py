@@ -11,13 +11,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pandas
 
-from leuko import accounts, alerts, audit, changes, checks, cohort, count_units, folders, listed, measures, rules
+from leuko import accounts, alerts, audit, changes, checks, cohort, count_units, folders, listed, measures, rules, waiting
 from leuko.access import EVERYTHING, Sight
 from leuko.accounts import Accounts
 from leuko.count_units import CountUnit
@@ -45,7 +45,7 @@ PATIENTS = "count(*) FILTER (WHERE alone) + count(DISTINCT CASE WHEN NOT alone T
 REPLAYS = 4
 MOST_ROWS = 1000
 # Which tables and columns a published file has: another number wherever they change.
-LAYOUT = 10
+LAYOUT = 11
 
 
 class StoreError(ValueError):
@@ -438,6 +438,17 @@ class View:
         """How a measure moves with its grace period: see `leuko.audit.sensitivity`."""
         with self.audited() as cursor:
             return audit.sensitivity(cursor, settings, scope, self.sites, measure, graces)
+
+    def waited(self, answers: pandas.DataFrame, scope: audit.Scope = audit.EVERYTHING) -> pandas.DataFrame:
+        """How long recommendations waited, whatever the day of this view: see `leuko.waiting.waited`."""
+        with self.cursor() as cursor:
+            return waiting.waited(cursor, answers, scope, self.sites)
+
+    def returned(self, patients: Sequence[str]) -> dict[tuple[str, str, str], datetime]:
+        """Which recommendations were another in between, and since when they stand again (UTC): see `leuko.waiting`."""
+        with self.cursor() as cursor:
+            found = waiting.returned(cursor, patients)
+        return {course: shown_at.replace(tzinfo=UTC) for course, shown_at in found.items()}
 
     def cohort(self, scope: cohort.Scope = cohort.EVERYTHING, weeks: int | None = None) -> cohort.Cohort:
         """The chosen courses side by side: see `leuko.cohort.read`."""

@@ -26,6 +26,7 @@ from pages.common.markup import table
 from pages.common.measure import SHOWN, UNRECORDED, Asked, read_audit, value_of, whole_numbers
 from pages.common.opened import draw_file, opened
 from pages.common.period import PERIOD, draw_period, is_day
+from pages.common.waited import draw_waited
 
 CHOSEN = {"site": "Site", "clinician": "Clinician", "drug": "Drug", "diagnosis": "Diagnosis"}
 # On a narrow screen two filters stand beside each other, and the table of the settings is moved sideways.
@@ -274,8 +275,10 @@ def main() -> None:
     draw_settings(store.settings, values, store.settings_waiting)
     if not together["population"].any():
         draw_nothing(narrowed, scope)
+        draw_waited(asked)
         return
     draw_cards(asked, measure, ending, choose, narrow)
+    draw_waited(asked)
     draw_downloads(asked, together, store.about)
 
 

@@ -17,7 +17,7 @@ from leuko.count_units import CountUnit
 from leuko.store import MOST_ROWS, About, Aside, Filters
 from pages.common import address, clicks, shared
 from pages.common.alerts import draw_alerts_of_panel
-from pages.common.decided import draw_since_last_look, draw_waiting, marks
+from pages.common.decided import draw_since_last_look, marks
 from pages.common.guide import draw_guide
 from pages.common.handover import draw_handover
 from pages.common.last_filters import draw_last_filters
@@ -25,6 +25,7 @@ from pages.common.listed import CHOSEN, SEARCHED, in_words, read_choices
 from pages.common.needs import first_sentence
 from pages.common.news import MARK, draw_news
 from pages.common.opened import note_address, opened
+from pages.common.shift import Shift, draw_shift, read_shift
 
 PER_PAGE = 50
 ROW_HEIGHT = 66  # pixels: Streamlit wraps text only in rows of more than 64
@@ -294,16 +295,19 @@ def is_new(worklist: pd.DataFrame, changed: pd.DataFrame) -> pd.Series:
     return pd.Series(listed.isin(new))
 
 
-def remarks(worklist: pd.DataFrame, as_of: date, changed: pd.DataFrame) -> pd.Series:
+def remarks(worklist: pd.DataFrame, as_of: date, changed: pd.DataFrame, shift: Shift | None) -> pd.Series:
     """Beside a status: that it is new, and what was decided on it."""
     new = is_new(worklist, changed).map({True: f" · {MARK}", False: ""})
-    return new + pd.Series([f" · {word}" if word else "" for word in marks(worklist, as_of)], dtype="string")
+    decided = marks(worklist, as_of, shift.standing, shift.returned) if shift else [""] * len(worklist)
+    return new + pd.Series([f" · {word}" if word else "" for word in decided], dtype="string")
 
 
-def draw_worklist(worklist: pd.DataFrame, as_of: date, changed: pd.DataFrame, unit: CountUnit) -> None:
+def draw_worklist(
+    worklist: pd.DataFrame, as_of: date, changed: pd.DataFrame, shift: Shift | None, unit: CountUnit
+) -> None:
     """The rows; a click anywhere in one opens its patient."""
     event = clicks.place("worklist").dataframe(
-        styled(as_table(worklist, as_of, remarks(worklist, as_of, changed), unit), worklist),
+        styled(as_table(worklist, as_of, remarks(worklist, as_of, changed, shift), unit), worklist),
         key="worklist",
         column_config=columns(unit),
         hide_index=True,
@@ -320,11 +324,11 @@ def draw_worklist(worklist: pd.DataFrame, as_of: date, changed: pd.DataFrame, un
 
 
 @st.fragment
-def draw_listed(path: str, as_of: date, filters: Filters, changed: pd.DataFrame) -> None:
+def draw_listed(path: str, as_of: date, filters: Filters, changed: pd.DataFrame, shift: Shift | None) -> None:
     """A screenful of the worklist. The next is drawn without the rest: it asks anew for its sight, and is logged."""
     source = path, opened("panel")
     page = draw_pages(read_counts(*source, as_of, filters))
-    draw_worklist(read_worklist(*source, as_of, filters, page), as_of, changed, shared.store_at(path).unit)
+    draw_worklist(read_worklist(*source, as_of, filters, page), as_of, changed, shift, shared.store_at(path).unit)
     note_address()
 
 
@@ -360,7 +364,8 @@ def main() -> None:
         st.subheader(first_sentence(counts["needs"]) if anybody else nobody_words(filters), anchor=False)
         draw_first_in_line(alerts, read_worklist(*source, as_of, filters, 1))
         draw_alerts_of_panel(alerts, as_of)
-        draw_waiting(source, as_of)
+        shift = read_shift(source, as_of)
+        draw_shift(store, source, as_of, shift)
         narrowed = in_words(replace(filters, status=None), offered)
         if narrowed:
             st.caption(f"Only {narrowed}")
@@ -373,7 +378,7 @@ def main() -> None:
     if unknown:
         st.caption(f"Not known here and ignored: {shared.plain(', '.join(unknown))}")
     if counts["courses"]:
-        draw_listed(store.path, as_of, filters, changed)
+        draw_listed(store.path, as_of, filters, changed, shift)
     else:
         draw_nothing_found(in_words(filters, offered), read_without_each(*source, as_of, filters))
     draw_set_aside(*read_set_aside(*source))

@@ -267,7 +267,7 @@ def main() -> None:
         set_aside = read_set_aside(*source, patient_id)
         st.html(who(patient.about, as_of))
         draw_alerts_of_patient(patient.alerts)
-        draw_courses(patient, of_patient(patient, as_of, is_usual_day=as_of == store.about.as_of))
+        draw_courses(patient, of_patient(source, patient, as_of, is_usual_day=as_of == store.about.as_of))
         draw_set_aside_line(set_aside, is_another_day=as_of != store.about.as_of)
         mark = marked(store.about)
         draw_mark(mark)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 
 import hypothesis
@@ -12,6 +13,7 @@ from playwright.sync_api import Browser, Page
 from leuko.__main__ import main as leuko
 from leuko.store import Filters, Store
 from pages.common import shared
+from tests import postgres
 from tests.browser import chromium
 from tests.serving import ROOT, Server, dashboard
 
@@ -20,6 +22,8 @@ shared.WITHIN.set()  # tests of pages run them without a server, and so without 
 # A slow machine is no finding about the rule. A failing example is printed so that it can be repeated.
 hypothesis.settings.register_profile("leuko", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("leuko")
+
+NUMBERS = count(1)
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +50,23 @@ def most_urgent(demonstration: Path) -> str:
     found = store.view().worklist(Filters(), per_page=1)["patient_id"].iloc[0]
     store.close()
     return found
+
+
+@pytest.fixture(scope="session")
+def journal_server() -> Iterator[postgres.Server]:
+    """A PostgreSQL server for journals; without one the test is skipped."""
+    if not postgres.programs():
+        pytest.skip(postgres.MISSING)
+    with postgres.server() as started:
+        yield started
+
+
+@pytest.fixture(params=["duckdb", "postgresql"])
+def journal_place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """Where an empty journal is kept, on each of the two databases in turn."""
+    if request.param == "duckdb":
+        return tmp_path / "ward.journal.duckdb"
+    return request.getfixturevalue("journal_server").new_database(f"ward{next(NUMBERS)}")
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,9 @@ from pages.common import sign_in
 WHO = "ida@example.org"
 
 
-def reads_as(monkeypatch, role, sites=None, *, names=True) -> Reader:
+def reads_as(monkeypatch, role, sites=None, *, names=True, who=WHO) -> Reader:
     """From now on whoever looks at a page has this role at these sites (None: all)."""
-    reader = Reader(WHO, (Grant("ward", role, sites, names),))
+    reader = Reader(who, (Grant("ward", role, sites, names),))
     looks(monkeypatch, reader)
     return reader
 

@@ -1,11 +1,16 @@
 """Who cannot see well, or has no mouse: every page by axe-core, by keyboard, enlarged, and in words beside colours."""
 
+import os
+import shutil
+from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from leuko.access import LOCAL
+from leuko.journal import Entry, Journal, course_of, place_of, seen
 from leuko.store import MOST_ROWS, Filters, Store
 
 pytestmark = pytest.mark.browser
@@ -54,6 +59,44 @@ def violations(page: Page) -> list[str]:
 @pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_nothing_serious(open_at, name, theme):
     assert violations(open_at(name, theme=theme)) == []
+
+
+@pytest.fixture(scope="module")
+def decided(demonstration, tmp_path_factory):
+    """The demonstration with a journal: handed over to whoever sits here, snoozed, done; and the first of them."""
+    db = tmp_path_factory.mktemp("decided") / "ward.duckdb"
+    shutil.copyfile(os.path.realpath(demonstration), db)
+    store, journal = Store(db), Journal(place_of(db))
+    rows = store.view().worklist(Filters(), per_page=4).to_dict("records")
+    kinds = (("handover", LOCAL.who), ("handover", "bo@example.org"), ("acknowledged", ""), ("comment", ""))
+    for row, (kind, addressee) in zip(rows, kinds, strict=True):
+        patient, drug, protocol = course_of(row)
+        who = "ida@example.org" if addressee == LOCAL.who else LOCAL.who
+        journal.record(Entry(
+            number=0, token=kind + who, at=datetime.now(UTC), who=who, role="clinician", patient_id=patient, site="",
+            drug=drug, protocol=protocol, recommendation=seen(row), episode=None, kind=kind, addressee=addressee,
+            words="called the ward",
+        ))  # fmt: skip
+    store.close()
+    return db, rows[0]["patient_id"]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious_in_a_shift_s_work(server, decided, browser_page, theme):
+    """What waits on whom, my patients, the form, and how long recommendations waited, all of it opened."""
+    db, patient = decided
+    opened = {
+        "": ["My patients"], f"patient?patient={patient}": ["Journal", "Record what"], "adherence": ["By clinician"],
+    }  # fmt: skip
+    page = browser_page(theme=theme)
+    for address, parts in opened.items():
+        page.goto(f"{server(db).url}/{address}")
+        page.get_by_role("heading").first.wait_for(timeout=60_000)
+        stand_still(page)
+        for words in parts:
+            page.locator("summary", has_text=words).first.click()
+        page.wait_for_timeout(500)
+        assert violations(page) == [], address
 
 
 @pytest.mark.parametrize("width", [720, 820], ids=["1440 at 200 %", "a tablet"])

@@ -216,6 +216,7 @@ def statuses(app):
         ({"kind": "snoozed", "until_on": date(2026, 3, 22)}, "open again"),
         ({"kind": "done", "recommendation": "resume, 100, since 2026-02-06"}, "open again"),
         ({"kind": "handover", "addressee": WHO}, "handed over"),
+        ({"kind": "handover", "addressee": WHO, "recommendation": "resume, 100, since 2026-02-06"}, "open again"),
     ],
 )
 def test_the_panel_says_beside_a_status_what_was_decided(journal, told, word):
@@ -229,17 +230,88 @@ def waiting(app):
     return [element.value.replace("\\", "") for element in app.markdown if element.value.startswith("**Waits on you")]
 
 
+def sentence(app):
+    lines = [element.value.replace("\\", "") for element in app.markdown]
+    return next(line.removeprefix(":material/group: ") for line in lines if line.startswith(":material/group:"))
+
+
+def my_patients(app):
+    return next((table.value for table in app.dataframe if "What was decided" in table.value), None)
+
+
 def test_what_was_handed_over_waits_on_whoever_got_it_and_on_nobody_else(journal, monkeypatch):
-    journal.record(entry("handover", addressee=WHO.upper(), words="call the ward"))
     reads_as(monkeypatch, "clinician")
-    (line,) = waiting(drawn("panel"))
+    assert sentence(drawn("panel")) == "Recommendations that wait: none on you, 5 on nobody yet."
+    journal.record(entry("handover", addressee=WHO.upper(), words="call the ward"))
+    app = drawn("panel")
+    (line,) = waiting(app)
     assert "P1" in line and "call the ward" in line
+    assert sentence(app) == "Recommendations that wait: **1 on you**, 4 on nobody yet."
     reads_as(monkeypatch, "clinician", ("West",))
     assert waiting(drawn("panel")) == []
     reads_as(monkeypatch, "clinician")
     journal.record(entry("done"))
-    assert waiting(drawn("panel")) == []
-    monkeypatch.undo()
+    app = drawn("panel")
+    assert waiting(app) == [] and my_patients(app) is None
+    assert sentence(app) == "Recommendations that wait: none on you, 4 on nobody yet."
+
+
+def test_a_handover_is_taken_over_by_an_entry_and_both_see_on_whom_it_waits(journal, monkeypatch):
+    """Bo hands P1 over to Ida; she takes over on the patient's page, and it waits on her until she decides."""
+    journal.record(entry("acknowledged"))
+    journal.record(entry("handover", addressee=WHO))
+    reads_as(monkeypatch, "clinician", who="bo@example.org")
+    app = drawn("panel")
+    assert sentence(app) == f"Recommendations that wait: none on you, 1 on {WHO}, 4 on nobody yet."
+    assert my_patients(app)["Waits on"].tolist() == [WHO], "his until she takes over"
+    assert "Take over" not in choices(drawn())
+    reads_as(monkeypatch, "clinician")
+    app = drawn()
+    assert f"Waits on {WHO}, who has not taken over." in said(app) and choices(app)[0] == "Take over"
+    record(app, "taken_over")
+    assert (journal.entries()[-1].kind, journal.entries()[-1].who) == ("taken_over", WHO)
+    assert f"Waits on {WHO}. Taken over. By {WHO}" in said(app)
+    app = drawn("panel")
+    assert sentence(app).startswith("Recommendations that wait: **1 on you**")
+    assert my_patients(app)["Waits on"].tolist() == ["you"] and statuses(app)["P1"].endswith("taken over")
+    reads_as(monkeypatch, "clinician", who="bo@example.org")
+    assert my_patients(drawn("panel")) is None
+    reads_as(monkeypatch, "clinician")
+    record(drawn(), "done")
+    app = drawn("panel")
+    assert waiting(app) == [] and my_patients(app)["Waits on"].tolist() == ["no one"]
+
+
+def choices(app):
+    return next(one.options for one in app.selectbox if one.label == "Decision")
+
+
+def test_who_only_reads_is_told_on_whom_it_waits_and_has_no_patients(journal, monkeypatch):
+    journal.record(entry("handover", addressee=WHO))
+    reads_as(monkeypatch, "quality", who="kim@example.org")
+    app = drawn("panel")
+    assert sentence(app) == f"Recommendations that wait: 1 on {WHO}, 4 on nobody yet."
+    assert my_patients(app) is None and waiting(app) == []
+    reads_as(monkeypatch, "quality", ("West",), who="kim@example.org")
+    assert sentence(drawn("panel")) == "Recommendations that wait: 0 on nobody yet."
+
+
+def test_a_past_day_says_nothing_of_a_shift(journal):
+    journal.record(entry("handover", addressee=LOCAL.who))
+    app = drawn("panel", as_of="2026-03-10")
+    assert not [one for one in app.markdown if one.value.startswith(":material/group:")]
+    assert waiting(app) == []
+
+
+def test_what_came_back_as_it_was_is_open_again_on_both_pages(database, journal, tmp_path):
+    files = {name: tmp_path / f"{name}.csv" for name in ("labs", "exposures", "patients", "events")}
+    journal.record(entry("done", at=datetime(2026, 3, 22, 14, 5, tzinfo=UTC)))
+    assert said(drawn()).startswith(":material/edit_note: Done.")
+    for labs in (f"{LABS}P1,anc,2.5,10*9/L,,2026-03-21T08:00,,final\n", LABS):
+        files["labs"].write_text(labs, encoding="utf-8")
+        load_csv(database, **files, as_of=date(2026, 3, 22))
+    assert "Open again: the recommendation was another in between. Then: Done." in said(drawn())
+    assert statuses(drawn("panel"))["P1"].endswith(" · open again")
 
 
 def looked(app):
@@ -313,6 +385,34 @@ def test_why_the_journal_cannot_be_read_is_told_to_nobody_who_signed_in(database
 
 
 # ---- adherence -------------------------------------------------------------------------------------
+
+
+def waited(app):
+    """The sentence of how long recommendations waited, and the tables below it."""
+    words = next(one.value for one in app.markdown if one.value.startswith("Of ") and "that asked" in one.value)
+    return words, [element.proto.body for element in app.get("html") if "Asked for something" in element.proto.body]
+
+
+def test_the_quality_officer_sees_how_long_recommendations_waited_by_site_and_clinician(journal, monkeypatch):
+    """Five ask; P1 is answered by an entry of after the load."""
+    reads_as(monkeypatch, "quality")
+    words, tables = waited(drawn("adherence"))
+    assert words.startswith("Of 5 recommendations that asked for something, 0 were answered; **5 are open**")
+    journal.record(entry("done", at=datetime.now(UTC)))
+    words, (by_site, by_clinician) = waited(drawn("adherence"))
+    assert words.startswith("Of 5 recommendations that asked for something, 1 was answered, too few to say how fast; ")
+    assert "**4 are open**" in words
+    assert "East" in by_site and "too few to judge" in by_site and "Dr Corvane" in by_clinician
+    reads_as(monkeypatch, "quality", ("East",))
+    words, tables = waited(drawn("adherence"))
+    assert words.startswith("Of 3 recommendations") and "not recorded" not in tables[0]
+
+
+def test_a_past_day_and_a_journal_that_cannot_be_read_say_so_in_place_of_the_times(journal, database):
+    past = drawn("adherence", as_of="2026-03-10")
+    assert "Only for the day of the data file." in [caption.value for caption in past.caption]
+    database.with_suffix(".journal.duckdb").write_bytes(b"damaged" * 1000)
+    assert any("cannot be read" in caption.value for caption in drawn("adherence").caption)
 
 
 def test_the_recorded_reason_stands_beside_what_was_not_met_and_the_ending_stays(journal):

@@ -60,9 +60,12 @@ def contents(db):
         return {name: con.execute(f"FROM {name} ORDER BY ALL").fetchall() for (name,) in tables}
 
 
+OF_LOADS = ("loads", "load_files", "changed_courses", "shown")
+
+
 def without_number(tables):
     """What a version says of the data: without its own number and the loads before it."""
-    kept = {name: rows for name, rows in tables.items() if name not in ("loads", "load_files", "changed_courses")}
+    kept = {name: rows for name, rows in tables.items() if name not in OF_LOADS}
     return kept | {name: [row[:-1] for row in kept[name]] for name in ("about", "load_report")}
 
 

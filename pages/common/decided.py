@@ -1,6 +1,6 @@
 """What was decided on a recommendation, as the journal has it: a line beside it, and a form to record more."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -9,6 +9,7 @@ from uuid import uuid4
 import pandas as pd
 import streamlit as st
 
+from leuko.access import Sight
 from leuko.access_log import LogError
 from leuko.journal import (
     MOST_CHARACTERS,
@@ -20,9 +21,11 @@ from leuko.journal import (
     kinds,
     reasons,
     seen,
+    speaks_of,
     waits,
 )  # fmt: skip
 from leuko.journal_databases import JournalError
+from leuko.shift import is_same
 from leuko.store import Filters, Patient, Store
 from pages.common import shared, sign_in
 from pages.common.news import read_changes
@@ -31,16 +34,22 @@ from pages.common.opened import colleagues, decided, journal, may_decide
 UNREAD = "What was decided cannot be read, so nothing of it is shown here: {}."
 MARKS = {
     "acknowledged": "acknowledged", "done": "done", "not_followed": "not followed", "snoozed": "snoozed",
-    "handover": "handed over",
+    "handover": "handed over", "taken_over": "taken over",
 }  # fmt: skip
 AGAIN = "open again"
 LOOKED = "last_look"  # in the session: the file, and what this reader last looked at before
 
 
+@st.cache_data(show_spinner=False, max_entries=200)
+def read_returned(path: str, sight: Sight, patient_id: str) -> dict[tuple[str, str, str], datetime]:
+    """Which recommendations of a patient have come back as they were, and since when."""
+    return shared.store_at(path).view(sight).returned([patient_id])
+
+
 # Beside a recommendation
 
 
-def of_patient(patient: Patient, as_of: date, *, is_usual_day: bool) -> Callable[[dict], None]:
+def of_patient(source: tuple, patient: Patient, as_of: date, *, is_usual_day: bool) -> Callable[[dict], None]:
     """What draws the line and the form under each course; on another day than that of the file, nothing."""
     if not is_usual_day:
         return lambda course: None
@@ -50,13 +59,17 @@ def of_patient(patient: Patient, as_of: date, *, is_usual_day: bool) -> Callable
     except JournalError as failed:
         st.warning(UNREAD.format(shared.plain(sign_in.told(failed))))
         return lambda course: None
-    return partial(draw_decided, patient, as_of, entries, readers)
+    returned = read_returned(*source, patient.about["patient_id"])
+    return partial(draw_decided, patient, as_of, entries, readers, returned)
 
 
-def draw_decided(patient: Patient, as_of: date, entries: list[Entry], readers: list[str], course: dict) -> None:
+def draw_decided(
+    patient: Patient, as_of: date, entries: list[Entry], readers: list[str], returned: Mapping, course: dict
+) -> None:
     of_course = [one for one in entries if (one.patient_id, one.drug, one.protocol) == course_of(course)]
     standing = next((one for one in reversed(of_course) if kinds()[one.kind]["stands"] == "yes"), None)
-    st.markdown(f":material/edit_note: {shared.plain(standing_words(standing, seen(course), as_of))}")
+    words = standing_words(standing, seen(course), as_of, returned.get(course_of(course)))
+    st.markdown(f":material/edit_note: {shared.plain(words)}")
     place = "_".join(course_of(course))
     if of_course:
         with st.expander(f"Journal: {shared.counted(len(of_course), 'entry', 'entries')}", key=f"journal_{place}"):
@@ -64,28 +77,37 @@ def draw_decided(patient: Patient, as_of: date, entries: list[Entry], readers: l
                 st.markdown(f"{one.place}. {shared.plain(in_words(one))} On: {shared.plain(one.recommendation)}")
     if may_decide():
         with st.expander("Record what was decided", key=f"decide_{place}"):
-            draw_form(patient, as_of, of_course, readers, course)
+            draw_form(patient, as_of, of_course, standing, readers, course)
 
 
-def standing_words(entry: Entry | None, recommendation: str, as_of: date) -> str:
+def standing_words(
+    entry: Entry | None, recommendation: str, as_of: date, returned_at: datetime | None = None
+) -> str:
     """What stands in one line, and whether the recommendation is open."""
     if entry is None:
         return "Open: nothing is recorded on this recommendation."
-    if entry.recommendation != recommendation:
-        return f"Open again: the recommendation is another than it was. Then: {in_words(entry)}"
-    if entry.kind == "handover":
-        return f"Waits on {entry.addressee}. {in_words(entry)}"
-    return ("Open again: the day has come. " if waits(entry, recommendation, as_of) else "") + in_words(entry)
+    on = f"Waits on {entry.addressee}, who has not taken over. " if entry.kind == "handover" else ""
+    if not speaks_of(entry, recommendation, returned_at):
+        change = "was another in between" if entry.recommendation == recommendation else "is another than it was"
+        return f"{on}Open again: the recommendation {change}. Then: {in_words(entry)}"
+    if entry.kind == "taken_over":
+        return f"Waits on {entry.who}. {in_words(entry)}"
+    is_due = entry.kind == "snoozed" and waits(entry, recommendation, as_of)
+    return on + ("Open again: the day has come. " if is_due else "") + in_words(entry)
 
 
-def draw_form(patient: Patient, as_of: date, entries: list[Entry], readers: list[str], course: dict) -> None:
+def draw_form(
+    patient: Patient, as_of: date, entries: list[Entry], standing: Entry | None, readers: list[str], course: dict
+) -> None:
     """One entry. The form and its token are new after each, so that one click is never two entries."""
     name = "token_" + "_".join(course_of(course))
     token = st.session_state.setdefault(name, uuid4().hex)
     who = sign_in.reader()
     own = [one for one in entries if who and one.who == who.who and one.recommendation == seen(course)]
     with st.form(f"form_{token}", border=False):
-        words = {kind: row["form"] for kind, row in kinds().items()}
+        words = {kind: row["form"] for kind, row in kinds().items() if kind != "taken_over"}
+        if who and standing and standing.kind == "handover" and is_same(standing.addressee, who.who):
+            words = {"taken_over": kinds()["taken_over"]["form"], **words}
         kind = st.selectbox("Decision", list(words), format_func=words.get, index=None, placeholder="Choose")
         reason = st.selectbox(
             "Reason, where not followed", list(reasons()), format_func=reasons().get, index=None, placeholder="None"
@@ -131,51 +153,23 @@ def refused_in_words(failed: OSError) -> str:
 # On the panel
 
 
-def marks(worklist: pd.DataFrame, as_of: date) -> list[str]:
-    """For each row of the worklist what stands, in a word; empty where nothing was recorded."""
-    try:
-        standing = journal().standing(worklist["patient_id"].unique().tolist())
-    except JournalError as failed:
-        st.caption(UNREAD.format(shared.plain(sign_in.told(failed))))
-        return [""] * len(worklist)
-    return [mark(standing.get(course_of(row)), seen(row), as_of) for row in worklist.to_dict("records")]
+def marks(worklist: pd.DataFrame, as_of: date, standing: Mapping, returned: Mapping) -> list[str]:
+    """For each row of the worklist what stands, in a word; empty where nothing was recorded.
+
+    `standing` and `returned` are by patient, drug and protocol, as `pages.common.shift` reads them.
+    """
+    return [
+        mark(standing.get(course_of(row)), seen(row), as_of, returned.get(course_of(row)))
+        for row in worklist.to_dict("records")
+    ]
 
 
-def mark(entry: Entry | None, recommendation: str, as_of: date) -> str:
+def mark(entry: Entry | None, recommendation: str, as_of: date, returned_at: datetime | None) -> str:
     if entry is None:
         return ""
-    if entry.kind == "handover" and entry.recommendation == recommendation:
-        return MARKS["handover"]
-    return AGAIN if waits(entry, recommendation, as_of) else MARKS[entry.kind]
-
-
-def draw_waiting(source: tuple, as_of: date) -> None:
-    """Who was handed over to this reader and still waits on him, with the way there."""
-    who = sign_in.reader()
-    if who is None:
-        return
-    try:
-        patients = journal().handed_to(who.who)
-        standing = journal().standing(patients)
-    except JournalError:
-        return  # `marks` says so
-    path, sight = source
-    if not patients:
-        return
-    rows = shared.store_at(path).view(sight, as_of).courses(Filters(), patients)
-    for row, named in zip(rows.to_dict("records"), shared.who(rows), strict=True):
-        entry = standing.get(course_of(row))
-        if entry and is_to(entry, who.who) and entry.recommendation == seen(row):
-            with st.container(horizontal=True, vertical_alignment="center"):
-                words = f"**Waits on you:** {shared.plain(named)}. {shared.plain(in_words(entry))}"
-                st.markdown(words, width="content")
-                key = "_".join(course_of(row))
-                if st.button("Open", key=f"waiting_{key}"):
-                    shared.open_patient(row["patient_id"])
-
-
-def is_to(entry: Entry, who: str) -> bool:
-    return entry.kind == "handover" and entry.addressee.lower() == who.lower()
+    if not speaks_of(entry, recommendation, returned_at):
+        return AGAIN
+    return AGAIN if entry.kind == "snoozed" and waits(entry, recommendation, as_of) else MARKS[entry.kind]
 
 
 def draw_since_last_look(store: Store, source: tuple, as_of: date, filters: Filters) -> None:

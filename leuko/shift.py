@@ -1,0 +1,56 @@
+"""A shift's work, by the journal: whose patient somebody is, and on whom a recommendation waits."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from functools import cache
+
+from leuko.facts import read_rows
+from leuko.journal import Entry, course_of, seen, waits
+
+NOBODY = ""  # on whom it waits where nobody has recorded anything
+
+
+@cache
+def asking() -> tuple[str, ...]:
+    """The statuses that ask somebody to do something now."""
+    return tuple(row["status"] for row in read_rows("statuses") if row["asks"] == "yes")
+
+
+def on_whom(course: Mapping, entry: Entry | None, as_of: date, returned_at: datetime | None = None) -> str | None:
+    """On whom a row of the worklist waits, as they sign in, or NOBODY; None: it waits on no one.
+
+    On whoever it was handed over to, until he takes it over, whatever is recommended by then; else, where the
+    recommendation asks for something and is open, on whoever decided last on this course. `entry`: what stands on the
+    course, None for nothing; `returned_at`: see `leuko.journal.speaks_of`.
+    """
+    if entry is not None and entry.kind == "handover":
+        return entry.addressee
+    if course["status"] not in asking() or not waits(entry, seen(course), as_of, returned_at):
+        return None
+    return NOBODY if entry is None else entry.who
+
+
+def is_patient_of(entry: Entry, who: str) -> bool:
+    """Whether a course is a reader's own: he decided on it last, or it was handed over to him.
+
+    What he hands over stays his own until it is taken over, so that nobody falls between two.
+    """
+    return is_same(who, entry.who) or is_same(who, entry.addressee)
+
+
+def is_same(who: str, other: str) -> bool:
+    """Addresses of mail are the same in capitals."""
+    return who.lower() == other.lower()
+
+
+def waiting(
+    courses: list[dict],
+    standing: Mapping[tuple[str, str, str], Entry],
+    as_of: date,
+    returned: Mapping[tuple[str, str, str], datetime],
+) -> list[str | None]:
+    """`on_whom` for each row of the worklist; `standing` and `returned` are by patient, drug and protocol."""
+    return [
+        on_whom(row, standing.get(place), as_of, returned.get(place))
+        for row, place in zip(courses, map(course_of, courses), strict=True)
+    ]
