@@ -15,6 +15,7 @@ from leuko.shift import asking, is_patient_of, is_same, waiting
 from leuko.store import Filters, Store
 from pages.common import clicks, shared, sign_in
 from pages.common.decided import UNREAD, standing_words
+from pages.common.markup import safe
 from pages.common.opened import journal, may_decide
 
 AT_ONCE = 4  # lines with the way to a patient; the list below has all
@@ -73,7 +74,7 @@ def draw_shift(store: Store, source: tuple[str, Sight], as_of: date, shift: Shif
     if who is None or shift is None or as_of != store.about.as_of:
         return
     nobody = read_asking(*source, as_of) - int(shift.courses["status"].isin(asking()).sum())
-    st.markdown(f":material/group: {sentence(shift.whom, nobody, who.who, may_decide())}")
+    st.html(sentence(shift.whom, nobody, who.who, may_decide()))
     entries = [shift.standing[course_of(row)] for row in shift.courses.to_dict("records")]
     mine = [is_patient_of(entry, who.who) for entry in entries]
     if not any(mine):
@@ -81,17 +82,17 @@ def draw_shift(store: Store, source: tuple[str, Sight], as_of: date, shift: Shif
     on_me = [whom is not None and is_same(whom, who.who) for whom in shift.whom]
     first = shift.courses[on_me]
     for row, named in list(zip(first.to_dict("records"), shared.who(first), strict=True))[:AT_ONCE]:
-        draw_line(row, named, said(row, shift, as_of))
+        draw_line(row, named, shift.standing[course_of(row)])
     draw_my_patients(shift, as_of, pd.Series(mine), pd.Series(on_me), who.who)
 
 
 def sentence(whom: list[str | None], nobody: int, who: str, is_mine: bool) -> str:
-    """`Recommendations that wait: **3 on you**, 2 on bo@example.org, 14 on nobody yet.`"""
+    """`Recommendations that wait: 3 on you, 2 on bo@example.org, 14 on nobody yet.`, as HTML."""
     by_name = Counter(one.lower() for one in whom if one)
     on_me = by_name.pop(who.lower(), 0)
-    told = [f"**{on_me:,} on you**" if on_me else "none on you"] if is_mine or on_me else []
+    told = [f"<strong>{on_me:,} on you</strong>" if on_me else "none on you"] if is_mine or on_me else []
     named = by_name.most_common(NAMED)
-    told += [f"{count:,} on {shared.plain(name)}" for name, count in named]
+    told += [f"{count:,} on {safe(name)}" for name, count in named]
     rest = by_name.total() - sum(count for _, count in named)
     told += [f"{rest:,} on other colleagues"] if rest else []
     return f"Recommendations that wait: {', '.join([*told, f'{nobody:,} on nobody yet'])}."
@@ -102,10 +103,12 @@ def said(row: dict, shift: Shift, as_of: date) -> str:
     return standing_words(shift.standing[place], seen(row), as_of, shift.returned.get(place))
 
 
-def draw_line(row: dict, named: str, words: str) -> None:
+def draw_line(row: dict, named: str, entry: Entry) -> None:
+    """Who waits and why, short: the list below has the words."""
+    why = {"handover": f"handed over by {entry.who}", "taken_over": "taken over"}.get(entry.kind, "open again")
     with st.container(horizontal=True, vertical_alignment="center"):
-        what = f"**Waits on you:** {shared.plain(named)}, {shared.plain(row['word'].lower())}. {shared.plain(words)}"
-        st.markdown(what, width="content")
+        words = f"<strong>Waits on you:</strong> {safe(named)}, {safe(row['word'].lower())}, {safe(why)}."
+        st.html(words, width="content")
         if st.button("Open", key=f"waiting_{'_'.join(course_of(row))}"):
             shared.open_patient(row["patient_id"])
 
