@@ -15,7 +15,7 @@ DEMO_DB := data/leuko.duckdb
 DEMO_FROM := $(wildcard data/*.csv data/*.toml) $(shell find leuko -type f -not -path '*/__pycache__/*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-spark browser postgres bench bench-large bench-others bench-pages soak look tour clean
+.PHONY: help run demo test test-spark browser postgres bench bench-large bench-others bench-pages soak load look tour clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -58,6 +58,9 @@ bench-pages: $(TEST_READY) browser ## clicks on the panel of a million patients 
 
 soak: $(TEST_READY) ## ten minutes of loads, kills, undone loads and readers together; nothing may be lost
 	@$(PY) -m tests.soak
+
+load: $(TEST_READY) ## fifty people at once, clicking for minutes: no error, no patient of another; how long a click takes
+	@$(PY) -m tests.load
 
 look: $(TEST_READY) browser $(DEMO_DB) ## screenshots of every page and of the hard cases, both themes, three widths, into look/
 	@$(PY) -m tests.look

@@ -17,7 +17,20 @@ from pathlib import Path
 import duckdb
 import pandas
 
-from leuko import accounts, alerts, audit, changes, checks, cohort, count_units, folders, listed, measures, rules, waiting
+from leuko import (
+    accounts,
+    alerts,
+    audit,
+    changes,
+    checks,
+    cohort,
+    count_units,
+    folders,
+    listed,
+    measures,
+    rules,
+    waiting,
+)
 from leuko.access import EVERYTHING, Sight
 from leuko.accounts import Accounts
 from leuko.count_units import CountUnit

@@ -9,7 +9,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
@@ -20,10 +20,11 @@ START_SECONDS = 60
 
 @dataclass(frozen=True)
 class Server:
-    """A running dashboard: its address, and the file that takes all it prints."""
+    """A running dashboard: its address, the file that takes all it prints, and the number of its process."""
 
     url: str
     log: Path
+    process: int = 0
 
     def printed(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")
@@ -63,7 +64,7 @@ def running(command: list[str], server: Server, healthy: str, **environment: str
         )
         try:
             wait_until_healthy(process, server, healthy)
-            yield server
+            yield replace(server, process=process.pid)
         finally:
             stop(process)
 
