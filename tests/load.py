@@ -38,7 +38,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from leuko.journal import Entry, Journal, course_of, place_of, seen
 from leuko.publish import load_csv
 from leuko.statistics import percentile
-from leuko.store import Filters, Store
+from leuko.store import MOST_ROWS, Filters, Store
 from tests.serving import ROOT, Server, dashboard, free_port, identity_provider
 
 ALONE, ROUNDS_ALONE = 3, 3  # people who click first, one after the other, and how often each
@@ -94,8 +94,8 @@ def write_journal(db: Path) -> dict[str, list[str]]:
     """An entry on every other course that asks for something; gives the patients of each site, most urgent first."""
     store, journal = Store(db), Journal(place_of(db))
     patients: dict[str, list[str]] = {}
-    rows = store.view().courses(Filters(), store.view().in_order(Filters()))
-    for place, row in enumerate(rows.to_dict("records")):
+    pages = (store.view().worklist(Filters(), page, MOST_ROWS).to_dict("records") for page in (1, 2))
+    for place, row in enumerate(itertools.chain.from_iterable(pages)):
         patients.setdefault(row["patient_id"][:3], []).append(row["patient_id"])
         if place % 2 or place > 300:
             continue
