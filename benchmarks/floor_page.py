@@ -21,15 +21,20 @@ TABLE = pd.DataFrame(
     }
 )
 
-st.set_page_config(layout="wide")
-page = st.session_state.setdefault("page", 1)
-with st.container(horizontal=True):
-    st.caption(f"Showing page {page}")
-    st.button("Next", on_click=st.session_state.update, args=({"page": page + 1},))
-st.dataframe(
-    TABLE,
-    column_config={"Last 12 ANC": st.column_config.LineChartColumn("Trend")},
-    hide_index=True,
-    row_height=66,
-    height=640,
-)
+
+def main() -> None:
+    st.set_page_config(layout="wide")
+    page = st.session_state.setdefault("page", 1)
+    with st.container(horizontal=True):
+        st.caption(f"Showing page {page}")
+        st.button("Next", on_click=st.session_state.update, args=({"page": page + 1},))
+    st.dataframe(
+        TABLE,
+        column_config={"Last 12 ANC": st.column_config.LineChartColumn("Trend")},
+        hide_index=True,
+        row_height=66,
+        height=640,
+    )
+
+
+main()
