@@ -1,6 +1,7 @@
 """Fixtures that every test may use."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
@@ -33,6 +34,14 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("LEUKO_REAL_DATA is not set: the real data sets are not part of the repository")
     return Path(folder)
+
+
+@pytest.fixture(autouse=True)
+def main_module() -> Iterator[None]:
+    """A page under test takes the place of the main module, and a process started later would draw it."""
+    before = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = before
 
 
 @pytest.fixture(scope="session")

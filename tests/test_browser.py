@@ -221,7 +221,8 @@ def test_a_marked_day_is_in_sight_on_a_narrow_screen(open_at, view):
     day = first["due_on"].date().isoformat()
     page = open_at(f"/patient?patient={first['patient_id']}&mark={day}&mark_words=Due", width=390, height=844)
     words = page.get_by_test_id("stPlotlyChart").get_by_text("Due", exact=True)
-    words.scroll_into_view_if_needed()  # downwards; sideways the figure must show it by itself
+    # Downwards; sideways the figure must show it by itself. The figure may be drawn anew meanwhile.
+    words.evaluate("words => words.scrollIntoView({block: 'center'})")
     box = words.bounding_box()
     assert 0 <= box["x"] <= 390 - box["width"]
     assert page.locator(".st-key-figure").evaluate("figure => figure.scrollLeft") == 0

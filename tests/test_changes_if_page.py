@@ -183,7 +183,7 @@ def test_only_the_sites_that_the_reader_may_see(open_page, monkeypatch):
 def test_the_files_are_those_of_the_command(open_page, monkeypatch):
     made = {}
     monkeypatch.setattr(
-        "streamlit.download_button", lambda label, data, file_name, **_: made.setdefault(file_name, data())
+        "streamlit.download_button", lambda label, data, file_name, *_, **__: made.setdefault(file_name, data())
     )
     open_page(instead=ELN)
     assert made.keys() == {f"2026-01-25-{name}.csv" for name in COLUMNS}

@@ -257,7 +257,7 @@ def test_settings_are_listed_with_default_and_source_and_the_changed_ones_marked
         assert rows[name]["what it means"] == setting.what
         assert rows[name]["in force"].endswith(", changed") == (name in ("hold_grace_days", "minimum_denominator"))
     assert rows["hold_grace_days"]["in force"] == "4 days, changed"
-    assert "2 of 13 settings changed from the default." in page.text
+    assert "2 of 14 settings changed from the default." in page.text
     assert "4 days (hold_grace_days, changed from 1)" in page.text
 
 
