@@ -328,8 +328,8 @@ def draw_listed(path: str, as_of: date, filters: Filters, changed: pd.DataFrame,
     """A screenful of the worklist. The next is drawn without the rest: it asks anew for its sight, and is logged."""
     source = path, opened("panel")
     page = draw_pages(read_counts(*source, as_of, filters))
+    note_address()  # before the rows are sent
     draw_worklist(read_worklist(*source, as_of, filters, page), as_of, changed, shift, shared.store_at(path).unit)
-    note_address()
 
 
 def draw_set_aside(found: Aside, rows: pd.DataFrame, unmatched: pd.DataFrame) -> None:
@@ -357,6 +357,7 @@ def main() -> None:
     draw_guide(store)
     top = st.container()
     as_of, filters = draw_filters(offered)
+    note_address()
     alerts = read_alerts(*source, as_of, replace(filters, status=None))
     counts = read_counts(*source, as_of, filters)
     with top:

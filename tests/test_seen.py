@@ -136,6 +136,16 @@ def test_not_even_a_query_that_forgets_the_sites_finds_another_patient(store, si
         assert {site_of.get(patient) for patient in audited.listed(1000)["patient_id"]} == {"North"}
 
 
+@pytest.mark.parametrize("before", DAYS)
+def test_where_an_alert_comes_from_is_told_to_everybody(store, before):
+    as_of = store.about.as_of - timedelta(days=before)
+    told = {sight: store.view(sight, as_of).alerts(Filters()) for sight in (EVERYTHING, NORTH, NAMELESS)}
+    sources = {(row["kind"], row["source"]) for row in told[EVERYTHING].to_dict("records")}
+    assert sources and all(url.startswith("http") for url in told[EVERYTHING]["url"].dropna())
+    for sight in (NORTH, NAMELESS):
+        assert len(told[sight]) and {*zip(told[sight]["kind"], told[sight]["source"], strict=True)} <= sources
+
+
 def test_a_site_may_be_called_anything(tmp_path):
     hospital = wards.hospital(range(4))
     odd = "O'Hara\"; DROP TABLE labs; --"
