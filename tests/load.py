@@ -23,7 +23,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from http.cookiejar import CookieJar
@@ -40,7 +40,7 @@ from leuko.journal import Entry, Journal, course_of, place_of, seen
 from leuko.publish import load_csv
 from leuko.statistics import percentile
 from leuko.store import MOST_ROWS, Filters, Store
-from tests.serving import ROOT, Server, dashboard, free_port, identity_provider
+from tests.serving import ROOT, Server, behind_sign_in
 
 ALONE, ROUNDS_ALONE = 3, 3  # people who click first, one after the other, and how often each
 LONGEST = 60  # seconds until an answer counts as none
@@ -54,13 +54,6 @@ sites = ["{0}"]
 value = "{0}"
 role = "quality"
 sites = ["{0}"]
-"""
-SECRETS = """[auth]
-redirect_uri = "{url}/oauth2callback"
-cookie_secret = "a-secret-of-the-tests-and-of-nobody-else"
-client_id = "leuko"
-client_secret = "another"
-server_metadata_url = "{provider}/.well-known/openid-configuration"
 """
 XSRF = "_streamlit_xsrf"
 ENDED = {ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_WITH_COMPILE_ERROR}
@@ -121,13 +114,8 @@ def clinic(folder: Path, people: int) -> Iterator[tuple[Server, dict[str, list[s
     users = [
         {"sub": site, "email": f"{site}@example.org", "email_verified": True, "groups": [site]} for site in sites
     ]
-    with ExitStack() as started:
-        provider = started.enter_context(identity_provider(folder / "provider.log", *users))
-        port = free_port()
-        secrets = folder / "secrets.toml"
-        secrets.write_text(SECRETS.format(url=f"http://127.0.0.1:{port}", provider=provider.url), encoding="utf-8")
-        options = ("--secrets.files", str(secrets))
-        yield started.enter_context(dashboard(db, folder / "server.log", *options, port=port)), patients
+    with behind_sign_in(db, folder, *users) as server:
+        yield server, patients
 
 
 # ---------------------------------------------------------------- a person

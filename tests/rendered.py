@@ -2,10 +2,12 @@
 
 import io
 import zipfile
+from collections.abc import Iterator
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Block, Element
 
 
 def watched_downloads(monkeypatch: pytest.MonkeyPatch) -> list[bytes | str]:
@@ -40,3 +42,12 @@ def drawn(app: AppTest) -> str:
         if getattr(node, "proto", None) is not None:
             found.append(node.proto.SerializeToString().decode("utf-8", "replace"))
     return "\n".join(found)
+
+
+def elements(block: Block) -> Iterator[Element]:
+    """All that is on a page, in order."""
+    for child in block.children.values():
+        if isinstance(child, Block):
+            yield from elements(child)
+        else:
+            yield child

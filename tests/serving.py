@@ -16,6 +16,13 @@ from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
+SECRETS = """[auth]
+redirect_uri = "{url}/oauth2callback"
+cookie_secret = "a-secret-of-the-tests-and-of-nobody-else"
+client_id = "leuko"
+client_secret = "another"
+server_metadata_url = "{provider}/.well-known/openid-configuration"
+"""
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,17 @@ def identity_provider(log: Path, *users: dict) -> Iterator[Server]:
     path = "/.well-known/openid-configuration"
     with running(command, Server(f"http://127.0.0.1:{port}", log), path) as server:
         yield server
+
+
+@contextmanager
+def behind_sign_in(database: Path, folder: Path, *users: dict) -> Iterator[Server]:
+    """Serve `database` to these users of a provider; `folder` takes the logs and the secrets."""
+    port = free_port()
+    with identity_provider(folder / "provider.log", *users) as provider:
+        secrets = folder / "secrets.toml"
+        secrets.write_text(SECRETS.format(url=f"http://127.0.0.1:{port}", provider=provider.url), encoding="utf-8")
+        with dashboard(database, folder / "server.log", "--secrets.files", str(secrets), port=port) as server:
+            yield server
 
 
 @contextmanager

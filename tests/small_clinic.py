@@ -20,13 +20,6 @@ value = "keepers"
 role = "admin"
 sites = "all"
 """
-SECRETS = """[auth]
-redirect_uri = "{url}/oauth2callback"
-cookie_secret = "a-secret-of-the-tests-and-of-nobody-else"
-client_id = "leuko"
-client_secret = "another"
-server_metadata_url = "{provider}/.well-known/openid-configuration"
-"""
 USERS = (
     {"sub": "ida", "email": "ida@example.org", "email_verified": True, "groups": ["ward-north"]},
     {"sub": "kim", "email": "kim@example.org", "email_verified": True, "groups": ["keepers"]},

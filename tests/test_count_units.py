@@ -15,7 +15,6 @@ import duckdb
 import numpy
 import pandas
 import pytest
-from streamlit.testing.v1.element_tree import Block
 
 from leuko import rules
 from leuko.__main__ import main as leuko
@@ -148,14 +147,6 @@ def without(text, published_texts):
         for form in (quoted, json.dumps(quoted)[1:-1], json.dumps(quoted, ensure_ascii=False)[1:-1]):
             text = text.replace(form, "")
     return text
-
-
-def elements(block):
-    for child in block.children.values():
-        if isinstance(child, Block):
-            yield from elements(child)
-        else:
-            yield child
 
 
 def numbers_in(frame):

@@ -15,8 +15,8 @@ from leuko import access_log
 from leuko.__main__ import main as leuko
 from leuko.access import read_access
 from leuko.journal import Journal, place_of
-from tests.serving import ROOT, Server, dashboard, free_port, identity_provider, running, wait_until_listening
-from tests.small_clinic import ACCESS, COOKIE, SECRETS, USERS, write_data
+from tests.serving import ROOT, SECRETS, Server, dashboard, free_port, identity_provider, running, wait_until_listening
+from tests.small_clinic import ACCESS, COOKIE, USERS, write_data
 from tests.test_journal import entry
 
 DOCUMENT = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")

@@ -1,8 +1,8 @@
 """Whoever cannot see a figure reads it: each has one sentence in its place, and its numbers in a table beside it."""
 
 import pytest
-from streamlit.testing.v1.element_tree import Block
 
+from tests.rendered import elements
 from tests.serving import ROOT, app_at
 
 CHARTS = ("trajectories", "weeks", "without_an_episode", "not_yet_recovered", "grades", "doses", "days")
@@ -23,15 +23,6 @@ VISITS = {  # address: how many figures there are at least
     "access": [({}, 0)],
     "wall": [({}, 0)],
 }
-
-
-def elements(block):
-    """All that is on the page, in order."""
-    for child in block.children.values():
-        if isinstance(child, Block):
-            yield from elements(child)
-        else:
-            yield child
 
 
 def is_table(element):

@@ -4,14 +4,14 @@ import json
 import re
 import urllib.error
 import urllib.request
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import expect
 
 from leuko import access_log
-from tests.serving import dashboard, free_port, identity_provider
-from tests.small_clinic import ACCESS, COOKIE, SECRETS, USERS, write_data
+from tests.serving import behind_sign_in
+from tests.small_clinic import ACCESS, COOKIE, USERS, write_data
 
 pytestmark = pytest.mark.browser
 
@@ -24,13 +24,8 @@ def clinic(folder, hours=8):
     """The dashboard of two sites behind a sign-in, and the folder of its database."""
     db = write_data(folder)
     (folder / "access.toml").write_text(ACCESS.format(hours=hours), encoding="utf-8")
-    with ExitStack() as started:
-        provider = started.enter_context(identity_provider(folder / "provider.log", *USERS))
-        port = free_port()
-        secrets = folder / "secrets.toml"
-        secrets.write_text(SECRETS.format(url=f"http://127.0.0.1:{port}", provider=provider.url), encoding="utf-8")
-        options = ("--secrets.files", str(secrets))
-        yield started.enter_context(dashboard(db, folder / "server.log", *options, port=port))
+    with behind_sign_in(db, folder, *USERS) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
