@@ -13,6 +13,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from streamlit import Page
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from leuko.access import Reader, Sight
 from leuko.store import Store, StoreError
@@ -110,8 +111,14 @@ def draw_links(place: DeltaGenerator, pages: list[Page], store: Store) -> None:
 
 
 @st.fragment(run_every=LOOK_EVERY)
-def follow(path: str, who: Reader) -> None:
-    """Show the next version when a load has published it, what the reader chose stays; close where he may not read."""
+def follow(path: str, who: Reader, page: Page, asked: dict[str, list[str]]) -> None:
+    """Show the next version when a load has published it, what the reader chose stays; close where he may not read.
+
+    `asked`: what the address of the page asks for.
+    """
+    if get_script_run_ctx().page_script_hash != page._script_hash:
+        # A look that the page before asked for came after the switch: the browser has emptied this page for it.
+        st.switch_page(page, query_params=asked)
     if sign_in.reader() != who or path != shared.newest_path():
         st.rerun()
 
@@ -174,7 +181,7 @@ def main() -> None:
     links = st.empty()
     draw_links(links, linked, store)
     draw_header(store, who.sight(name), who)
-    follow(store.path, who)  # before the page, which ends the run where it is closed
+    follow(store.path, who, page, address.whole())  # before the page, which ends the run where it is closed
     draw_page(page, store)
     draw_links(links, linked, store)  # again, with what the page has since written into its address
 

@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, quote_plus, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from leuko.__main__ import main as leuko
 from leuko.audit import EVERYTHING
@@ -30,8 +31,10 @@ def open_at(server, database, browser_page):
     """`open_at("/?site=East")` opens the demonstration at this address and waits until it is drawn."""
     running = server(database)
 
-    def open_address(address: str, **looks) -> Page:
+    def open_address(address: str, between=None, **looks) -> Page:
         page = browser_page(**looks)
+        if between is not None:
+            page.route_web_socket(re.compile("_stcore/stream"), between)
         page.set_default_timeout(60_000)
         expect.set_options(timeout=60_000)
         page.goto(running.url + address)
@@ -298,6 +301,34 @@ def test_a_point_of_a_figure_of_the_cohort_opens_its_patient_and_back(open_at, c
     expect(heading).to_be_visible()
     expect(page.get_by_text("Only site East")).to_be_visible()
     assert asked(page)["weeks"] == ["13"]
+
+
+def test_a_look_for_new_data_that_comes_after_the_click_leaves_no_empty_page(open_at):
+    """The page before looks every few seconds; its look may arrive when the patient has already been drawn."""
+    looks = []
+
+    def between(browser) -> None:
+        server = browser.connect_to_server()
+
+        def pass_on(message: bytes) -> None:
+            if BackMsg.FromString(message).rerun_script.is_auto_rerun:
+                looks.append((server, message))
+            server.send(message)
+
+        browser.on_message(pass_on)
+
+    page = open_at("/cohort?site=East&weeks=13", between=between, width=1440, height=1600)
+    expect(page.get_by_role("heading", name=re.compile("had an episode of low counts"))).to_be_visible()
+    page.wait_for_timeout(4000)
+    server, late = looks[-1]
+    click_point(page, "weeks", 40)
+    figure = page.locator(".st-key-figure svg").first
+    expect(figure).to_be_visible()
+    patient = asked(page)["patient"]
+    server.send(late)
+    page.wait_for_timeout(2000)
+    expect(figure).to_be_visible()
+    assert (asked(page)["patient"], asked(page)["site"]) == (patient, ["East"])
 
 
 def test_the_cohort_fits_a_narrow_screen_and_its_numbers_open(open_at):
