@@ -14,7 +14,7 @@ import duckdb
 import pandas
 
 from leuko import alerts, count_units, listed, rules, sources
-from leuko.access import EVERYTHING
+from leuko.access import EVERYTHING, Sight
 from leuko.count_units import CELLS, CountUnit
 from leuko.facts import write_facts, write_grades
 from leuko.protocols.tables import copy_tables
@@ -67,8 +67,11 @@ class Imagined:
         self.unit = unit
         self.files: dict[str, str] = {}  # none was loaded
 
+    def is_own_day(self, as_of: date) -> bool:
+        return True
+
     @contextmanager
-    def patient_day(self, patient_id: str, as_of: date) -> Iterator[duckdb.DuckDBPyConnection]:
+    def narrowed(self, sight: Sight) -> Iterator[duckdb.DuckDBPyConnection]:
         yield self.con
 
 

@@ -102,21 +102,33 @@ def narrowed(
     as long, where a query asks for the numbers of their rows. With `counting` the rows of everybody stay, to be
     counted: without ids, names and records.
     """
-    if sight == EVERYTHING:
-        yield cursor
-        return
     with ExitStack() as undone:
-        if sight.sites is not None:
-            write_seen(cursor, sight.sites, undone)
-        write_shown(cursor, files, undone)
-        found = cursor.execute(RELATIONS).fetchall()
-        own = {name for database, name, _ in found if database == "temp"}
-        for database, name, columns in found:
-            if database == "temp" or name not in own:
-                kind = "TABLE" if name in copied else "VIEW"
-                rows = kept_rows(sight, columns, counting)
-                shadow(cursor, kind, (database, name), in_place(sight, name, columns, counting), rows, undone)
+        narrow(cursor, sight, files, undone, copied, counting=counting)
         yield cursor
+
+
+def narrow(
+    cursor: duckdb.DuckDBPyConnection,
+    sight: Sight,
+    files: Mapping[str, str],
+    undone: ExitStack,
+    copied: Collection[str] = (),
+    *,
+    counting: bool = False,
+) -> None:
+    """As `narrowed`; `undone` learns how to give the cursor its whole sight back."""
+    if sight == EVERYTHING:
+        return
+    if sight.sites is not None:
+        write_seen(cursor, sight.sites, undone)
+    write_shown(cursor, files, undone)
+    found = cursor.execute(RELATIONS).fetchall()
+    own = {name for database, name, _ in found if database == "temp"}
+    for database, name, columns in found:
+        if database == "temp" or name not in own:
+            kind = "TABLE" if name in copied else "VIEW"
+            rows = kept_rows(sight, columns, counting)
+            shadow(cursor, kind, (database, name), in_place(sight, name, columns, counting), rows, undone)
 
 
 def write_seen(cursor: duckdb.DuckDBPyConnection, sites: tuple[str, ...], undone: ExitStack) -> None:

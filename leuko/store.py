@@ -7,9 +7,9 @@ sites in its queries besides. Past days are evaluated anew, over everybody, on a
 
 import os
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -36,7 +36,7 @@ from leuko.accounts import Accounts
 from leuko.count_units import CountUnit
 from leuko.difference import Difference, compare
 from leuko.protocols import Protocol
-from leuko.seen import files_as_shown, narrowed
+from leuko.seen import files_as_shown, narrow, narrowed
 from leuko.settings import Setting, SettingsError, read_settings
 
 FOLDER = Path(__file__).parent / "queries"
@@ -56,6 +56,7 @@ KEPT = (*rules.ANSWERS, "doses", "checks")
 # Of a list: most patients have one course, and of the others each counts once.
 PATIENTS = "count(*) FILTER (WHERE alone) + count(DISTINCT CASE WHEN NOT alone THEN patient_id END)"
 REPLAYS = 4
+NARROWED = 64  # cursors kept for the next reader with the same sight; narrowing one costs more than most queries
 MOST_ROWS = 1000
 # Which tables and columns a published file has: another number wherever they change.
 LAYOUT = 11
@@ -197,9 +198,13 @@ class Store:
             began = cursor.execute("SELECT loaded_at FROM loads WHERE number = ?", [self.about.number])
             self.loaded_at = began.fetchall()[0][0].replace(tzinfo=UTC)
         self._replays: OrderedDict[date, duckdb.DuckDBPyConnection] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # held as long as a past day is evaluated or read
+        self._narrowed: deque[tuple[Sight, duckdb.DuckDBPyConnection]] = deque()
+        self._handing = threading.Lock()
 
     def close(self) -> None:
+        for _, cursor in self._narrowed:
+            cursor.close()
         self._connection.close()
 
     @contextmanager
@@ -210,13 +215,36 @@ class Store:
         finally:
             cursor.close()
 
+    def is_own_day(self, as_of: date) -> bool:
+        """Whether the file has the answers of this day; those of another are evaluated anew."""
+        return as_of == self.about.as_of
+
+    @contextmanager
+    def narrowed(self, sight: Sight) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor on the file as it was published, of what a sight leaves; it stays so for the next with this sight.
+
+        What a reader writes beside it, he takes away again.
+        """
+        with self._handing:
+            kept = next((kept for kept in self._narrowed if kept[0] == sight), None)
+            if kept:
+                self._narrowed.remove(kept)
+        cursor = kept[1] if kept else self._connection.cursor()
+        try:
+            if not kept:
+                narrow(cursor, sight, self.files, ExitStack())  # never undone: it is closed instead
+            yield cursor
+        except BaseException:  # nobody knows in which state it was left
+            cursor.close()
+            raise
+        with self._handing:
+            self._narrowed.append((sight, cursor))
+            if len(self._narrowed) > NARROWED:
+                self._narrowed.popleft()[1].close()
+
     @contextmanager
     def day(self, as_of: date) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor on which the worklist is that of `as_of`; past days stay evaluated for the next reader."""
-        if as_of == self.about.as_of:
-            with self.cursor() as cursor:
-                yield cursor
-            return
+        """A cursor on which the worklist is that of another day, which stays evaluated for the next reader."""
         with self._lock:
             if as_of not in self._replays:
                 self._replays[as_of] = self._replay(as_of)
@@ -245,23 +273,19 @@ class Store:
 
     @contextmanager
     def audited(self, as_of: date) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor on which `audit_events` are those of `as_of`; a past day is evaluated for this reader alone."""
+        """A cursor on which `audit_events` are those of another day, evaluated for this reader alone."""
         with self.cursor() as cursor:
-            if as_of != self.about.as_of:
-                rules.run(cursor, as_of, keep=(*KEPT, *measures.READ), temporary=True)
-                measures.run(cursor, as_of, self.settings, temporary=True)
+            rules.run(cursor, as_of, keep=(*KEPT, *measures.READ), temporary=True)
+            measures.run(cursor, as_of, self.settings, temporary=True)
             yield cursor
 
     @contextmanager
     def patient_day(self, patient_id: str, as_of: date) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor on which this patient stands as on `as_of`; no other patient is evaluated."""
+        """A cursor on which this patient stands as on another day; no other patient is evaluated."""
         with self.cursor() as cursor:
-            if as_of != self.about.as_of:
-                for table in ("labs", "exposures", "events", "patients"):
-                    cursor.execute(
-                        f"CREATE TEMP TABLE {table} AS FROM main.{table} WHERE patient_id = ?", [patient_id]
-                    )
-                self._evaluate(cursor, as_of)
+            for table in ("labs", "exposures", "events", "patients"):
+                cursor.execute(f"CREATE TEMP TABLE {table} AS FROM main.{table} WHERE patient_id = ?", [patient_id])
+            self._evaluate(cursor, as_of)
             yield cursor
 
     def view(self, sight: Sight = EVERYTHING, as_of: date | None = None) -> "View":
@@ -284,21 +308,33 @@ class View:
 
     @contextmanager
     def cursor(self, copied: Collection[str] = ()) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor on the file as it was published; for `copied` see `narrowed`."""
+        """A cursor on the file as it was published; for `copied` see `leuko.seen.narrowed`."""
+        if not copied:
+            with self.store.narrowed(self.sight) as cursor:
+                yield cursor
+            return
         with self.store.cursor() as cursor, narrowed(cursor, self.sight, self.store.files, copied):
             yield cursor
 
-    @contextmanager
-    def day(self, as_of: date) -> Iterator[duckdb.DuckDBPyConnection]:
+    def day(self, as_of: date) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """A cursor on which the worklist is that of `as_of`."""
-        with self.store.day(as_of) as cursor, narrowed(cursor, self.sight, self.store.files):
-            yield cursor
+        return self._as_known(as_of, lambda: self.store.day(as_of))
+
+    def audited(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """A cursor on which `audit_events` are those of the day of this view."""
+        return self._as_known(self.as_of, lambda: self.store.audited(self.as_of))
 
     @contextmanager
-    def audited(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor on which `audit_events` are those of the day of this view."""
-        with self.store.audited(self.as_of) as cursor, narrowed(cursor, self.sight, self.store.files):
-            yield cursor
+    def _as_known(
+        self, as_of: date, replayed: Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor on the file where `as_of` is its day, else on what `replayed` evaluates."""
+        if self.store.is_own_day(as_of):
+            with self.cursor() as cursor:
+                yield cursor
+        else:
+            with replayed() as cursor, narrowed(cursor, self.sight, self.store.files):
+                yield cursor
 
     def choices(self) -> dict[str, list[str]]:
         """The sites, clinicians, drugs and diagnoses that occur, sorted; an empty text where one is not recorded."""
@@ -475,7 +511,7 @@ class View:
 
     def patient(self, patient_id: str) -> Patient | None:
         """Everything known of a patient, or None where there is none at the sites that may be seen."""
-        with self.store.patient_day(patient_id, self.as_of) as cursor, narrowed(cursor, self.sight, self.store.files):
+        with self._as_known(self.as_of, lambda: self.store.patient_day(patient_id, self.as_of)) as cursor:
             rules.write_words(cursor, self.store.unit)
             about = self._about(cursor, patient_id)
             if about is None:

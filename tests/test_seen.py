@@ -12,10 +12,11 @@ from leuko.access import EVERYTHING, Sight
 from leuko.audit import Scope
 from leuko.extract import extract
 from leuko.facts import read_rows
+from leuko.journal import Journal
 from leuko.publish import add, load, load_csv
 from leuko.seen import IN_PLACE, RELATIONS, narrowed, quoted
 from leuko.sources.notes import keep
-from leuko.store import Filters, Store, View
+from leuko.store import NARROWED, Filters, Store, View
 from tests import wards
 
 NORTH = Sight(("North",), True)
@@ -78,6 +79,16 @@ def test_who_sees_no_site_finds_nobody(store, before):
         assert set().union(*patients_of(cursor).values()) == set()
 
 
+def temporary(cursor):
+    """The temporary tables and views of a cursor."""
+    return {
+        name
+        for (name,) in cursor.execute(
+            "SELECT table_name FROM duckdb_columns() WHERE database_name = 'temp' AND NOT internal"
+        ).fetchall()
+    }
+
+
 @pytest.mark.parametrize("before", DAYS)
 def test_where_names_are_hidden_the_relations_have_none(store, before):
     as_of = store.about.as_of - timedelta(days=before)
@@ -102,8 +113,9 @@ def test_afterwards_the_worklist_that_others_read_is_whole_again(store, sight):
     assert store.view(EVERYTHING, as_of).count(Filters()) == whole
 
 
-def test_readers_of_one_past_day_at_once_each_see_their_own(store, site_of):
-    as_of = store.about.as_of - timedelta(days=20)
+@pytest.mark.parametrize("before", DAYS)
+def test_readers_of_one_day_at_once_each_see_their_own(store, site_of, before):
+    as_of = store.about.as_of - timedelta(days=before)
     sights = [Sight((site,), True) for site in wards.SITES] + [EVERYTHING, NAMELESS]
     alone = {sight: store.view(sight, as_of).count(Filters()) for sight in sights}
     asked = sights * 10
@@ -134,6 +146,38 @@ def test_not_even_a_query_that_forgets_the_sites_finds_another_patient(store, si
     assert view.patient(other) is None and view.known([other]) == set()
     with extract(view) as audited:
         assert {site_of.get(patient) for patient in audited.listed(1000)["patient_id"]} == {"North"}
+
+
+@pytest.mark.parametrize("sight", [EVERYTHING, NORTH, NAMELESS], ids=str)
+def test_whatever_is_asked_leaves_the_next_reader_of_the_same_sight_what_was_published(store, sight, tmp_path):
+    """Cursors are kept for the next reader, who must find no table on them that a question wrote."""
+    view = store.view(sight)
+    with store.cursor() as fresh, narrowed(fresh, sight, store.files):
+        as_published = temporary(fresh)
+    patient = view.worklist(Filters())["patient_id"].iloc[0]
+    for ask in (
+        view.cohort, view.cohort_choices, view.protocols, view.data, lambda: view.patient(patient),
+        lambda: view.changes(Filters(), view.as_of - timedelta(days=9)), lambda: view.changes(Filters()),
+        lambda: view.deviations(store.settings), lambda: view.failing("duplicates"),
+        lambda: view.waited(Journal(tmp_path / "journal.duckdb").answers()), lambda: view.returned([patient]),
+    ):  # fmt: skip
+        ask()
+        with view.cursor() as cursor:
+            assert temporary(cursor) == as_published
+
+
+def test_a_cursor_whose_question_failed_is_kept_for_nobody(store):
+    with pytest.raises(duckdb.Error), store.view(NORTH).cursor() as failed:
+        failed.execute("SELECT 1 / 'one'")
+    with store.view(NORTH).cursor() as cursor:
+        assert cursor is not failed and patients_of(cursor)["labs"]
+
+
+def test_no_more_cursors_are_kept_than_a_ward_has_readers(store):
+    for number in range(NARROWED + 1):
+        with store.view(Sight((f"no site {number}",))).cursor() as cursor:
+            assert cursor.execute("SELECT count(*) FROM labs").fetchall() == [(0,)]
+    assert len(store._narrowed) == NARROWED
 
 
 @pytest.mark.parametrize("before", DAYS)
