@@ -19,7 +19,7 @@ BUCKET = "CAST('0x' || substr(md5(coalesce(patient_id, '')), 1, 8) AS BIGINT) % 
 LIST = "files.csv"
 LISTED = ("file", "bytes")
 UNFINISHED = "_temporary"  # where Spark keeps what it has not ended
-CLOSED = ("enable_external_access", "lock_configuration")
+AFTERWARDS = ("max_execution_time", "enable_external_access", "lock_configuration")  # once the tables are there
 
 
 class FolderError(ValueError):
@@ -104,15 +104,28 @@ def opened(folder: Path, settings: Mapping[str, str]) -> duckdb.DuckDBPyConnecti
     are read from them anew at each query, the others once.
     """
     tables = tables_in(folder)
-    before = {name: value for name, value in settings.items() if name not in CLOSED}
-    con = duckdb.connect(config={**before, "temp_directory": f"{folder}.tmp"})
+    con = duckdb.connect(config=before(settings))
     for name, files in tables.items():
         con.execute(f"CREATE {'VIEW' if in_buckets(files) else 'TABLE'} {name} AS {reading(files)}")
     con.execute(f"SET GLOBAL allowed_paths = {literals(path for files in tables.values() for path in files)}")
-    for name in CLOSED:
+    for name in AFTERWARDS:
         if name in settings:
             con.execute(f"SET GLOBAL {name} = {settings[name]}")
     return con
+
+
+def copy(folder: Path, file: Path, settings: Mapping[str, str]) -> None:
+    """Write the tables of a folder into a new database file; see `tables_in`."""
+    tables = tables_in(folder)
+    with duckdb.connect(file, config=before(settings)) as con:
+        con.execute("SET enable_progress_bar = false")  # which would fill the log of the server
+        for name, files in tables.items():
+            con.execute(f"CREATE TABLE {name} AS {reading(files)}")
+
+
+def before(settings: Mapping[str, str]) -> dict[str, str]:
+    """The settings with which tables are made."""
+    return {name: value for name, value in settings.items() if name not in AFTERWARDS}
 
 
 def show(con: duckdb.DuckDBPyConnection, folder: Path, names: Iterable[str]) -> None:

@@ -28,6 +28,7 @@ from leuko import (
     folders,
     listed,
     measures,
+    opening,
     rules,
     waiting,
 )
@@ -727,14 +728,14 @@ def open_published(file: str, settings: dict[str, str]) -> tuple[duckdb.DuckDBPy
         raise StoreError(f"{file}: there is no database here; make one with `python -m leuko load`")
     names = ", ".join(field.name for field in fields(About))
     try:
-        if os.path.isdir(file):
-            con = folders.opened(Path(file), settings)
-        else:
-            con = duckdb.connect(file, read_only=True, config=settings)
+        con = opening.opened(Path(file), settings)
         (about,) = con.execute(f"SELECT {names} FROM about").fetchall()
         (layout,) = con.execute("SELECT layout FROM about").fetchall()[0]
     except folders.FolderError as error:
         raise StoreError(str(error)) from error
+    except OSError as error:
+        reason = f"{error.strerror}; make room beside it, or take this account's right to write to it away"
+        raise StoreError(f"{file}: cannot be opened so that nothing can write to it: {reason}") from error
     except (duckdb.Error, ValueError) as error:
         raise StoreError(f"{file}: not a database that this version of leuko published; load again") from error
     if layout != LAYOUT:

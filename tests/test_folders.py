@@ -3,7 +3,7 @@
 import hashlib
 import re
 import shutil
-from contextlib import closing
+from contextlib import closing, nullcontext
 from datetime import date
 from pathlib import Path
 
@@ -14,10 +14,11 @@ from leuko import folders
 from leuko.__main__ import main as leuko
 from leuko.access import Sight
 from leuko.evaluation import COLUMNS
-from leuko.folders import FolderError
+from leuko.folders import FolderError, literal
 from leuko.store import Filters, Store, StoreError, open_published
 from tests import wards
 from tests.serving import app_at
+from tests.without_rights import not_to_be_written
 
 CANONICAL = ("labs", "exposures", "patients", "events")
 
@@ -196,22 +197,48 @@ def test_a_number_of_buckets_has_its_bounds(exported, tmp_path, number):
 # ---- nothing else can be read through it -------------------------------------------------------
 
 
-def test_a_served_folder_opens_nothing_beside_itself(exported, tmp_path):
+OUTSIDE = (
+    "FROM read_text('{there}/secret.csv')",
+    "FROM read_csv('{there}/*.csv')",
+    "COPY (SELECT 1) TO '{there}/out.csv'",
+    "COPY (SELECT 1) TO {beside}",
+    "COPY (SELECT 1) TO {listed}",
+    "COPY (SELECT 1) TO {listed} (USE_TMP_FILE false)",
+    "WITH copied AS (COPY (SELECT 1) TO {listed} (USE_TMP_FILE false)) SELECT 1",
+    "COPY (SELECT 1 AS a, 2 AS b) TO {folder} (PARTITION_BY a, OVERWRITE)",
+    "ATTACH '{there}/other.duckdb'",
+    "INSTALL httpfs",
+    "SET GLOBAL enable_external_access = true",
+    "SET GLOBAL allowed_paths = []",
+)
+
+
+@pytest.mark.parametrize("statement", OUTSIDE)
+@pytest.mark.parametrize("may_write", [True, False], ids=["a folder of one's own", "a folder only to read"])
+def test_through_a_served_folder_nothing_is_written_and_nothing_beside_it_read(
+    exported, tmp_path, statement, may_write
+):
     (tmp_path / "secret.csv").write_text("secret\n", encoding="utf-8")
-    beside = folders.literal(exported / "labs" / "more.parquet")
-    listed = folders.literal(next(exported.glob("labs/*/*.parquet")))
-    with closing(Store(exported)) as served, served.cursor() as cursor:
-        assert cursor.execute(f"SELECT count(*) FROM read_parquet({listed})").fetchone()[0] > 0
-        for statement in (
-            f"FROM read_text('{tmp_path}/secret.csv')",
-            f"FROM read_csv('{tmp_path}/*.csv')",
-            f"COPY (SELECT 1) TO '{tmp_path}/out.csv'",
-            f"COPY (SELECT 1) TO {beside}",
-            f"COPY (SELECT 1) TO {listed}",
-            f"ATTACH '{tmp_path}/other.duckdb'",
-            "INSTALL httpfs",
-            "SET GLOBAL enable_external_access = true",
-            "SET GLOBAL allowed_paths = []",
-        ):
+    with nullcontext(exported) if may_write else not_to_be_written(exported) as folder:
+        before = bytes_in(folder)
+        file = next(folder.glob("labs/*/*.parquet"))
+        named = {"there": tmp_path, "beside": literal(file.with_name("more.parquet")), "listed": literal(file)}
+        with closing(Store(folder)) as served, served.cursor() as cursor:
             with pytest.raises(duckdb.Error):
-                cursor.execute(statement)
+                cursor.execute(statement.format(**named, folder=literal(folder)))
+            assert cursor.execute("SELECT count(*) FROM labs").fetchone()[0] > 0
+        assert bytes_in(folder) == before
+        assert [*folder.parent.glob(f".{folder.name}.*")] == [], "what was opened is gone"
+
+
+def bytes_in(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_only_a_folder_that_may_be_written_is_copied(exported):
+    asked = "SELECT path FROM duckdb_databases() WHERE path IS NOT NULL"
+    with closing(Store(exported)) as served, served.cursor() as cursor:
+        assert len(cursor.execute(asked).fetchall()) == 1
+    with not_to_be_written(exported) as folder, closing(Store(folder)) as served, served.cursor() as cursor:
+        assert cursor.execute(asked).fetchall() == []
+        assert served.view().count(Filters()) > 0

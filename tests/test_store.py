@@ -1,8 +1,12 @@
 """Reading a published database: nobody sees another's patients, a past day shows what was known that day."""
 
+import errno
+import os
 import random
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import date, timedelta
+from pathlib import Path
 
 import duckdb
 import pandas
@@ -15,6 +19,7 @@ from leuko.evaluation import COLUMNS
 from leuko.publish import load_csv
 from leuko.store import MOST_ROWS, REPLAYS, Filters, Store, StoreError
 from tests import wards
+from tests.without_rights import not_to_be_written
 
 USERS = 20
 PAST = (date(2024, 1, 4), date(2024, 1, 20), date(2024, 2, 15))
@@ -418,6 +423,40 @@ def test_draws_are_the_lowest_counts_of_a_patients_day(store, site_of):
 def test_the_connection_refuses_files_extensions_settings_and_writing(store, statement, reason):
     with store.cursor() as cursor, pytest.raises(duckdb.Error, match=reason):
         cursor.execute(statement.format(here=__file__))
+
+
+@pytest.mark.parametrize("place", ["{file}", "{file}.wal", "{link}", "{own}", "{own}.wal"])
+@pytest.mark.parametrize("how", ["", "(USE_TMP_FILE false)", "(FORMAT parquet, USE_TMP_FILE false)"])
+def test_no_query_writes_over_the_file_that_it_reads(store, database, place, how):
+    """DuckDB by itself lets a query write to the path of a database that it opened read-only."""
+    before, beside = Path(store.path).read_bytes(), sorted(database.parent.iterdir())
+    with store.cursor() as cursor:
+        (own,) = cursor.execute("SELECT path FROM duckdb_databases() WHERE path IS NOT NULL").fetchone()
+        written = place.format(file=store.path, link=database, own=own)
+        copy = f"COPY (SELECT 1) TO '{written}' {how}"
+        for statement in (copy, f"WITH copied AS ({copy}) SELECT 1"):
+            with pytest.raises(duckdb.Error):
+                cursor.execute(statement)
+    assert Path(store.path).read_bytes() == before and sorted(database.parent.iterdir()) == beside
+    assert store.view().count(Filters()) > 0
+
+
+def test_a_file_that_cannot_have_a_second_name_is_refused_in_one_line(database, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "link", full)
+    with pytest.raises(StoreError, match="so that nothing can write to it: No space left on device") as refused:
+        Store(database)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_file_that_this_account_may_not_write_is_opened_where_it_stands(database):
+    with not_to_be_written(database) as file, closing(Store(file)) as store, store.cursor() as cursor:
+        (own,) = cursor.execute("SELECT path FROM duckdb_databases() WHERE path IS NOT NULL").fetchone()
+        assert own == str(file) and store.view().count(Filters()) > 0
+        with pytest.raises(duckdb.IOException, match="Permission denied"):
+            cursor.execute(f"COPY (SELECT 1) TO '{file}' (USE_TMP_FILE false)")
 
 
 def test_a_missing_file_a_folder_a_text_and_a_foreign_database_are_refused_in_one_line(tmp_path):
