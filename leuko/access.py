@@ -50,6 +50,23 @@ class Grant:
 
 
 @dataclass(frozen=True)
+class Person:
+    """Somebody as he is called, and his account: its provider and his number there, empty where that is not known."""
+
+    name: str
+    account: str = ""
+
+    def is_reader(self, reader: "Person") -> bool:
+        """Whether a reader is meant: by the account where that is known, else by the name, in any capitals.
+
+        Another account may have come to the same name or e-mail address later.
+        """
+        if self.account:
+            return self.account == reader.account
+        return self.name.lower() == reader.name.lower()
+
+
+@dataclass(frozen=True)
 class Reader:
     """Somebody who reads, and what was granted to him; without a grant he sees no page.
 
@@ -60,6 +77,10 @@ class Reader:
     grants: tuple[Grant, ...]
     sub: str = ""
     iss: str = ""
+
+    @property
+    def person(self) -> Person:
+        return Person(self.who, f"{self.iss} {self.sub}" if self.sub else "")
 
     @property
     def roles(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas
 
-from leuko.access import DECIDES
+from leuko.access import DECIDES, Person
 from leuko.courses import missing
 from leuko.facts import read_rows
 from leuko.figures.labels import day_in_words
@@ -22,8 +22,8 @@ from leuko.journal_databases import DuckFile, JournalError, PostgreSQL, Run, dat
 MOST_CHARACTERS = 2000  # of the words of an entry
 
 COLUMNS = """number, token, written_at, who, role, patient_id, site, drug, protocol, recommendation, episode, kind,
-    reason, until_on, addressee, words, replaces"""
-INSERT = f"INSERT INTO entries ({COLUMNS}) VALUES ({', '.join('?' * 17)})"
+    reason, until_on, addressee, words, replaces, account, addressee_account"""
+INSERT = f"INSERT INTO entries ({COLUMNS}) VALUES ({', '.join('?' * 19)})"
 READERS = "SELECT DISTINCT who FROM visits UNION SELECT DISTINCT who FROM entries ORDER BY who"
 READERS_OF = "SELECT DISTINCT who FROM entries WHERE site IN ({}) ORDER BY who"
 # An entry as its last correction says it, in the place of the entry itself.
@@ -53,7 +53,9 @@ ANSWERS = f"""
     ORDER BY last.place
 """
 ANSWERED = ("patient_id", "drug", "protocol", "recommendation", "answered_at")
-VISIT_BEFORE = """SELECT load_number, as_of, written_at FROM visits WHERE who = ? AND load_number <> ?
+# As `Person.is_reader` tells who is meant.
+OWN_VISITS = "FROM visits WHERE CASE WHEN account = '' THEN lower(who) = lower(?) ELSE account = ? END"
+VISIT_BEFORE = f"""SELECT load_number, as_of, written_at {OWN_VISITS} AND load_number <> ?
     ORDER BY written_at DESC LIMIT 1"""
 
 
@@ -70,7 +72,9 @@ class Entry:
     """One row. `number` and `token` (what keeps one click from being two entries) are the journal's own.
 
     `recommendation`: see `key`; `episode`: of the course, None where there is none; `until_on`: of a snooze;
-    `addressee`: of a handover; `replaces`: the number of the first entry of those that it corrects.
+    `addressee`: of a handover; `replaces`: the number of the first entry of those that it corrects. `account` and
+    `addressee_account` are those of `Person`: empty in entries from before they were kept, without a sign-in, and of
+    an addressee whose account was not known.
     """
 
     number: int
@@ -90,6 +94,17 @@ class Entry:
     addressee: str = ""
     words: str = ""
     replaces: int | None = None
+    account: str = ""
+    addressee_account: str = ""
+
+    @property
+    def writer(self) -> Person:
+        return Person(self.who, self.account)
+
+    @property
+    def given_to(self) -> Person:
+        """To whom it was handed over; nobody has the empty name."""
+        return Person(self.addressee, self.addressee_account)
 
     @property
     def place(self) -> int:
@@ -258,16 +273,17 @@ class Journal:
         with self.database.work(writing=False) as run:
             return [who for (who,) in run(query, *(sites or ()))]
 
-    def visit(self, who: str, visit: Visit) -> Visit | None:
+    def visit(self, who: Person, visit: Visit) -> Visit | None:
         """Keep that a reader looks at a load, once a load; gives what he last saw of another one, None for nothing."""
         with self.database.work(writing=False) as run:
-            is_kept = run("SELECT 1 FROM visits WHERE who = ? AND load_number = ?", who, visit.load_number)
-            before = [Visit(*row) for row in run(VISIT_BEFORE, who, visit.load_number)]
+            known = who.name, who.account, visit.load_number
+            is_kept = run(f"SELECT 1 {OWN_VISITS} AND load_number = ?", *known)
+            before = [Visit(*row) for row in run(VISIT_BEFORE, *known)]
         if not is_kept:
             with self.database.work(writing=True) as run:
                 run(
-                    "INSERT INTO visits (who, load_number, as_of, written_at) VALUES (?, ?, ?, ?)",
-                    who, visit.load_number, visit.as_of, naive(visit.at),
+                    "INSERT INTO visits (who, load_number, as_of, written_at, account) VALUES (?, ?, ?, ?, ?)",
+                    who.name, visit.load_number, visit.as_of, naive(visit.at), who.account,
                 )  # fmt: skip
         return replace(before[0], at=before[0].at.replace(tzinfo=UTC)) if before else None
 
@@ -347,13 +363,14 @@ def faults_of(entry: Entry) -> Iterable[tuple[bool, str]]:
 
 def check_correction(entry: Entry, found: list[Entry]) -> None:
     """An entry is corrected by its writer, for the same recommendation, and by the number of the first of its line."""
-    said = ("who", "patient_id", "drug", "protocol", "recommendation")
-    if not found or found[0].replaces or any(getattr(found[0], name) != getattr(entry, name) for name in said):
+    said = ("patient_id", "drug", "protocol", "recommendation")
+    is_own = found and not found[0].replaces and found[0].writer.is_reader(entry.writer)
+    if not is_own or any(getattr(found[0], name) != getattr(entry, name) for name in said):
         raise JournalError(f"not recorded: entry {entry.replaces} is not one of yours on this recommendation")
 
 
 def check_taking_over(entry: Entry, standing: Mapping[tuple[str, str, str], Entry]) -> None:
     """Taken over is what was handed over to whoever takes it, and stands."""
     found = standing.get((entry.patient_id, entry.drug, entry.protocol))
-    if found is None or found.kind != "handover" or found.addressee.lower() != entry.who.lower():
+    if found is None or found.kind != "handover" or not found.given_to.is_reader(entry.writer):
         raise JournalError("not recorded: it is not, or no longer, handed over to you")

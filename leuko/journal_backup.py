@@ -14,6 +14,7 @@ from leuko.journal_databases import JournalError, first_line
 from leuko.workbook import RUNS
 
 NAMES = tuple(field.name for field in fields(Entry))
+BEFORE = NAMES[:-2]  # of exports from before accounts were kept
 NUMBERS = ("number", "episode", "replaces")
 # Text that a spreadsheet would run gets an apostrophe in front, and so does text that begins with one.
 GUARDED = (*RUNS, "'")
@@ -39,9 +40,9 @@ def restore(journal: Journal, file: Path) -> int:
     check_name(file)
     try:
         names, rows = read_csv(file) if file.suffix == ".csv" else read_parquet(file)
-        if tuple(names) != NAMES or any(len(row) != len(NAMES) for row in rows):
+        if tuple(names) not in (NAMES, BEFORE) or any(len(row) != len(names) for row in rows):
             raise JournalError(f"{file.name}: is not a journal that was exported")
-        entries = [entry_from(dict(zip(NAMES, row, strict=True))) for row in rows]
+        entries = [entry_from(dict(zip(names, row, strict=True))) for row in rows]
     except (ValueError, csv.Error, duckdb.Error) as unreadable:
         raise JournalError(f"{file.name}: cannot be read: {first_line(unreadable)}") from unreadable
     return journal.put_back(entries)

@@ -22,11 +22,18 @@ SCHEMA = (
         who TEXT NOT NULL, role TEXT NOT NULL, patient_id TEXT NOT NULL, site TEXT NOT NULL,
         drug TEXT NOT NULL, protocol TEXT NOT NULL, recommendation TEXT NOT NULL, episode BIGINT,
         kind TEXT NOT NULL, reason TEXT NOT NULL, until_on DATE, addressee TEXT NOT NULL, words TEXT NOT NULL,
-        replaces BIGINT
+        replaces BIGINT, account TEXT DEFAULT '', addressee_account TEXT DEFAULT ''
     )""",
     """CREATE {} IF NOT EXISTS visits (
-        who TEXT NOT NULL, load_number BIGINT NOT NULL, as_of DATE NOT NULL, written_at TIMESTAMP NOT NULL
+        who TEXT NOT NULL, load_number BIGINT NOT NULL, as_of DATE NOT NULL, written_at TIMESTAMP NOT NULL,
+        account TEXT DEFAULT ''
     )""",
+)
+# What journals from before accounts were written lack.
+ADDED = (
+    "ALTER TABLE entries ADD COLUMN IF NOT EXISTS account TEXT DEFAULT ''",
+    "ALTER TABLE entries ADD COLUMN IF NOT EXISTS addressee_account TEXT DEFAULT ''",
+    "ALTER TABLE visits ADD COLUMN IF NOT EXISTS account TEXT DEFAULT ''",
 )
 # PostgreSQL alone can refuse to change a row. What the owner of the tables may still do, docs/journal.md says.
 ONLY_APPENDED = """
@@ -37,7 +44,9 @@ ONLY_APPENDED = """
     CREATE OR REPLACE TRIGGER only_appended BEFORE UPDATE OR DELETE OR TRUNCATE ON visits
         FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 """
-IS_THERE = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'visits' AND table_schema = {}"
+# The tables that are there, by the columns of the one that was made or changed last.
+COLUMNS = "SELECT column_name FROM information_schema.columns WHERE table_name = 'visits' AND table_schema = {}"
+NEWEST = ("account",)
 TURN = 5_385_865  # the number of the lock by which writers take turns: any, and always the same
 WAIT, TRIES = 0.05, 100  # seconds between two tries to open a file that another process has open, and how many
 REMEMBERED = 1000  # answers of journals in files
@@ -96,9 +105,10 @@ class DuckFile:
             with closing(self._opened(writing)) as con:
                 run = run_on(con)
                 run("BEGIN TRANSACTION")
+                columns = run(COLUMNS.format("'main'"))
                 # Who only reads finds a journal that nobody has written to empty, and leaves it as it is.
-                if writing or not run(IS_THERE.format("'main'"))[0][0]:
-                    prepare(run, "TABLE" if writing else "TEMP TABLE")
+                if writing or NEWEST not in columns:
+                    prepare(run, "TABLE" if writing or columns else "TEMP TABLE")
                 yield run
                 run("COMMIT")
         except duckdb.Error as failed:
@@ -149,7 +159,7 @@ class PostgreSQL:
             raise JournalError(f"the journal in PostgreSQL: {first_line(failed)}") from failed
 
     def _prepared(self, run: Run, writing: bool) -> Run:
-        if not run(IS_THERE.format("current_schema()"))[0][0]:
+        if NEWEST not in run(COLUMNS.format("current_schema()")):
             if not writing:
                 run("SELECT pg_advisory_xact_lock(?)", TURN)
             prepare(run, "TABLE")
@@ -164,7 +174,7 @@ def database_at(place: str | Path) -> DuckFile | PostgreSQL:
 
 
 def prepare(run: Run, kind: str) -> None:
-    for statement in SCHEMA:
+    for statement in (*SCHEMA, *ADDED):
         run(statement.format(kind))
 
 

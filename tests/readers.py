@@ -6,9 +6,9 @@ from pages.common import sign_in
 WHO = "ida@example.org"
 
 
-def reads_as(monkeypatch, role, sites=None, *, names=True, who=WHO) -> Reader:
-    """From now on whoever looks at a page has this role at these sites (None: all)."""
-    reader = Reader(who, (Grant("ward", role, sites, names),))
+def reads_as(monkeypatch, role, sites=None, *, names=True, who=WHO, sub="") -> Reader:
+    """From now on whoever looks at a page has this role at these sites (None: all), and this number, where he has."""
+    reader = Reader(who, (Grant("ward", role, sites, names),), sub, "https://sso.example.org" if sub else "")
     looks(monkeypatch, reader)
     return reader
 

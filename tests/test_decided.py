@@ -7,7 +7,7 @@ import pytest
 import streamlit as st
 
 from leuko import access_log
-from leuko.access import LOCAL, Grant, Reader
+from leuko.access import LOCAL, Grant, Person, Reader
 from leuko.journal import Entry, Journal, Visit, key
 from leuko.journal_databases import JournalError
 from leuko.publish import load_csv
@@ -289,6 +289,33 @@ def test_a_handover_is_taken_over_by_an_entry_and_both_see_on_whom_it_waits(jour
     assert waiting(app) == [] and my_patients(app)["Waits on"].tolist() == ["no one"]
 
 
+def test_what_was_handed_over_follows_the_account_and_not_whoever_later_gets_the_address(journal, monkeypatch):
+    """Ida signs in, gets P1 from Bo, and her address goes to somebody else."""
+    monkeypatch.setattr(sign_in, "READERS", {})
+    ida = reads_as(monkeypatch, "clinician", sub="1")
+    sign_in.READERS[ida.person] = ida
+    reads_as(monkeypatch, "clinician", who="bo@example.org", sub="2")
+    record(drawn(), "handover", to=WHO)
+    (kept,) = journal.entries()
+    assert (kept.account, kept.addressee_account) == ("https://sso.example.org 2", "https://sso.example.org 1")
+    reads_as(monkeypatch, "clinician", sub="3")
+    app = drawn("panel")
+    assert sentence(app).endswith(f"none on you, 1 on {WHO}, 4 on nobody yet.") and my_patients(app) is None
+    assert "Take over" not in choices(drawn())
+    reads_as(monkeypatch, "clinician", who="ida.kern@example.org", sub="1")
+    assert sentence(drawn("panel")).startswith("Recommendations that wait: **1 on you**")
+    record(drawn(), "taken_over")
+    assert my_patients(drawn("panel"))["Waits on"].tolist() == ["you"]
+
+
+def test_an_address_that_two_accounts_have_or_nobody_signed_in_with_is_handed_over_to_by_name(monkeypatch):
+    signed_in = (WHO, "1"), (WHO, "2"), ("bo@example.org", "3")
+    readers = [Reader(name, (), sub, "sso") for name, sub in signed_in]
+    monkeypatch.setattr(sign_in, "READERS", {one.person: one for one in readers})
+    told = [sign_in.account_of(name) for name in (WHO, "kim@example.org", "BO@example.org", "")]
+    assert told == ["", "", "sso 3", ""]
+
+
 def choices(app):
     return next(one.options for one in app.selectbox if one.label == "Decision")
 
@@ -363,14 +390,14 @@ def test_an_addressee_that_anybody_may_have_typed_is_not_shown_there_but_to_hims
 def test_something_is_handed_over_only_to_whoever_shares_a_site(journal, monkeypatch):
     journal.record(entry(who="east@example.org", token="1"))
     journal.record(entry(who="west@example.org", token="2", patient_id="P2", site="West"))
-    journal.visit("all@example.org", Visit(1, date(2026, 3, 22), datetime(2026, 3, 22, tzinfo=UTC)))
+    journal.visit(Person("all@example.org"), Visit(1, date(2026, 3, 22), datetime(2026, 3, 22, tzinfo=UTC)))
     signed_in = {
         "ana@example.org": Grant("a", "clinician", ("East", "North"), True),
         "eve@example.org": Grant("b", "clinician", ("West",), True),
         "max@example.org": Grant("c", "quality", None, False),
     }
-    readers = {who: Reader(who, (grant,)) for who, grant in signed_in.items()}
-    monkeypatch.setattr(sign_in, "READERS", readers | {"none@example.org": Reader("none@example.org", ())})
+    readers = [*(Reader(who, (grant,)) for who, grant in signed_in.items()), Reader("none@example.org", ())]
+    monkeypatch.setattr(sign_in, "READERS", {one.person: one for one in readers})
     reads_as(monkeypatch, "clinician", ("East",))
     assert offered(drawn()) == ["ana@example.org", "east@example.org", "max@example.org"]
     reads_as(monkeypatch, "clinician")

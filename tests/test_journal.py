@@ -18,8 +18,9 @@ import pytest
 
 from leuko import journal_backup
 from leuko.__main__ import main as leuko
-from leuko.journal import Entry, Journal, Visit, in_words, key, waits
-from leuko.journal_databases import JournalError
+from leuko.access import Person
+from leuko.journal import INSERT, Entry, Journal, Visit, as_row, in_words, key, waits
+from leuko.journal_databases import JournalError, prepare, run_on
 from tests import postgres
 from tests.commands import CONTEXT
 from tests.mounting import on_small_disk
@@ -106,7 +107,7 @@ def test_what_was_decided_closes_a_recommendation_until_its_day(journal, kind, t
 def test_whoever_wrote_of_a_patient_of_a_site_is_found_by_the_site(journal):
     journal.record(entry(who="north@example.org", site="North", token="1"))
     journal.record(entry(who="south@example.org", site="South", token="2"))
-    journal.visit("looked@example.org", Visit(1, DAY, AT))
+    journal.visit(Person("looked@example.org"), Visit(1, DAY, AT))
     assert journal.readers(("North",)) == ["north@example.org"] and journal.readers(()) == []
     assert journal.readers() == ["looked@example.org", "north@example.org", "south@example.org"]
 
@@ -196,6 +197,14 @@ def test_only_the_writer_corrects_an_entry_and_only_on_its_own_recommendation(jo
     with pytest.raises(JournalError, match="not one of yours"):
         journal.record(entry("done", **{"replaces": 1} | told))
     assert len(journal.entries()) == 1
+
+
+def test_the_writer_is_who_has_his_account_under_whatever_name(journal):
+    journal.record(entry(account="sso 1"))
+    with pytest.raises(JournalError, match="not one of yours"):
+        journal.record(entry("done", replaces=1, account="sso 2"))
+    journal.record(entry("done", replaces=1, account="sso 1", who="ida.kern@example.org"))
+    assert standing(journal).kind == "done"
 
 
 @pytest.mark.parametrize(
@@ -361,6 +370,83 @@ def test_where_nothing_can_be_written_it_is_said(tmp_path):
         Journal(f"postgresql://leuko@/ward?host={tmp_path}").record(entry())
 
 
+# ---- journals from before accounts were kept -------------------------------------------------------
+
+OLDER = (
+    """CREATE TABLE entries (
+        number BIGINT PRIMARY KEY, token TEXT NOT NULL UNIQUE, written_at TIMESTAMP NOT NULL,
+        who TEXT NOT NULL, role TEXT NOT NULL, patient_id TEXT NOT NULL, site TEXT NOT NULL,
+        drug TEXT NOT NULL, protocol TEXT NOT NULL, recommendation TEXT NOT NULL, episode BIGINT,
+        kind TEXT NOT NULL, reason TEXT NOT NULL, until_on DATE, addressee TEXT NOT NULL, words TEXT NOT NULL,
+        replaces BIGINT
+    )""",
+    """CREATE TABLE visits (
+        who TEXT NOT NULL, load_number BIGINT NOT NULL, as_of DATE NOT NULL, written_at TIMESTAMP NOT NULL
+    )""",
+    f"""INSERT INTO entries VALUES (1, 't', '2026-03-31 14:05', 'ida@example.org', 'clinician', 'P1', 'North',
+        'dasatinib', 'dasatinib-guideline', '{HOLD}', 2, 'handover', '', NULL, 'bo@example.org', '', NULL)""",
+    "INSERT INTO visits VALUES ('ida@example.org', 1, '2026-03-30', '2026-03-30 08:00')",
+)
+
+
+@pytest.fixture
+def older(place):
+    with psycopg.connect(place) if isinstance(place, str) else duckdb.connect(str(place)) as con:
+        for statement in OLDER:
+            con.execute(statement)
+    return place
+
+
+@pytest.mark.parametrize("first", ["reading", "writing"])
+def test_an_older_journal_is_read_and_goes_on_with_accounts(older, first):
+    journal = Journal(older)
+    kept = entry("handover", number=1, token="t", addressee="bo@example.org")
+    if first == "reading":
+        assert journal.entries() == [kept] and standing(journal) == kept
+    taken = journal.record(entry("taken_over", who="bo@example.org", account="sso 2"))
+    assert Journal(older).entries() == [kept, taken]
+    assert journal.visit(Person("ida@example.org", "sso 1"), Visit(2, DAY, AT)).load_number == 1
+
+
+def test_an_older_journal_that_was_killed_while_it_was_brought_up_to_date_is_whole(tmp_path):
+    place = tmp_path / "ward.journal.duckdb"
+    with duckdb.connect(str(place)) as con:
+        for statement in OLDER:
+            con.execute(statement)
+    writer = CONTEXT.Process(target=record_and_die, args=(place,))
+    writer.start()
+    writer.join(LONGEST)
+    assert writer.exitcode == 9 and place.with_suffix(".duckdb.wal").exists()
+    assert [one.account for one in Journal(place).entries()] == ["", "sso 1"]
+    assert Journal(place).record(entry()).number == 3
+
+
+def record_and_die(place):
+    with Journal(place).database._opened(writing=True) as con:
+        run = run_on(con)
+        run("BEGIN TRANSACTION")
+        prepare(run, "TABLE")
+        run(INSERT, *as_row(entry(number=2, account="sso 1")))
+        run("COMMIT")
+        os._exit(9)
+
+
+def test_whoever_may_only_write_rows_asks_for_the_owner_of_an_older_journal(server):
+    address = server.new_database(f"ward{next(NAMES)}")
+    with psycopg.connect(address) as con:
+        for statement in OLDER:
+            con.execute(statement)
+        con.execute("DROP ROLE IF EXISTS ward")
+        con.execute("CREATE ROLE ward LOGIN")
+        con.execute("GRANT SELECT, INSERT ON entries, visits TO ward")
+    ward = Journal(address.replace("leuko@", "ward@"))
+    with pytest.raises(JournalError, match="permission denied") as said:
+        ward.entries()
+    assert len(str(said.value).splitlines()) == 1
+    assert len(Journal(address).entries()) == 1
+    assert len(ward.entries()) == 1 and ward.record(entry()).number == 2
+
+
 # ---- visits ----------------------------------------------------------------------------------------
 
 
@@ -368,11 +454,15 @@ def test_a_reader_is_told_what_he_last_saw_of_another_load(journal):
     def look(who, load, day):
         return journal.visit(who, Visit(load, date(2026, 3, day), datetime(2026, 3, day, 8, tzinfo=UTC)))
 
-    assert look("ida", 1, 1) is None
-    assert look("ida", 2, 5) == Visit(1, date(2026, 3, 1), datetime(2026, 3, 1, 8, tzinfo=UTC))
-    assert look("ida", 2, 6).load_number == 1, "a second look at the same load forgets nothing"
-    assert look("bo", 2, 6) is None
-    assert look("ida", 4, 9).load_number == 2
+    ida, bo = Person("ida"), Person("bo")
+    assert look(ida, 1, 1) is None
+    assert look(ida, 2, 5) == Visit(1, date(2026, 3, 1), datetime(2026, 3, 1, 8, tzinfo=UTC))
+    assert look(ida, 2, 6).load_number == 1, "a second look at the same load forgets nothing"
+    assert look(bo, 2, 6) is None
+    assert look(Person("IDA"), 4, 9).load_number == 2
+    assert look(Person("ida", "sso 1"), 5, 10).load_number == 4, "kept before his account was"
+    assert look(Person("ida.kern", "sso 1"), 6, 11).load_number == 5
+    assert look(Person("ida", "sso 2"), 6, 12).load_number == 4, "what another account saw is not his"
 
 
 # ---- backup ----------------------------------------------------------------------------------------
@@ -382,7 +472,7 @@ def test_a_reader_is_told_what_he_last_saw_of_another_load(journal):
 def written(journal):
     journal.record(entry("not_followed", reason="other", words="=1+1, “so”\n'quoted\"", site=""))
     journal.record(entry("snoozed", until_on=DAY, replaces=1, episode=None))
-    journal.record(entry("handover", addressee="@bo", words="'=x"))
+    journal.record(entry("handover", addressee="@bo", words="'=x", account="sso 1", addressee_account="=sso 2"))
     return journal
 
 
@@ -400,6 +490,18 @@ def test_what_is_put_back_is_what_was_exported_and_goes_on(written, empty, tmp_p
     assert journal_backup.restore(Journal(empty), tmp_path / name) == 3
     assert Journal(empty).entries() == written.entries()
     assert Journal(empty).record(entry()).number == 4
+
+
+@pytest.mark.parametrize("name", ["journal.csv", "journal.parquet"])
+def test_what_was_exported_before_accounts_were_kept_is_put_back_without_them(written, empty, tmp_path, name):
+    journal_backup.export(written, tmp_path / name)
+    with duckdb.connect() as con:
+        con.execute(f"CREATE TABLE older AS SELECT * EXCLUDE (account, addressee_account) FROM '{tmp_path / name}'")
+        con.execute(f"COPY (SELECT COLUMNS(*)::VARCHAR FROM older) TO '{tmp_path}/older{name[7:]}'")
+    assert journal_backup.restore(Journal(empty), tmp_path / f"older{name[7:]}") == 3
+    assert Journal(empty).entries() == [
+        replace(one, account="", addressee_account="") for one in written.entries()
+    ]
 
 
 def test_no_cell_of_the_csv_file_runs(written, tmp_path):

@@ -7,7 +7,7 @@ import pandas
 import pytest
 
 from leuko import waiting
-from leuko.access import Sight
+from leuko.access import Person, Sight
 from leuko.audit import EVERYTHING, Scope
 from leuko.facts import write_facts
 from leuko.journal import ANSWERED, Entry, Journal, course_of, key, seen, waits
@@ -312,7 +312,7 @@ CALM = {**COURSE, "status": "continue", "dose_mg": None}
 @pytest.mark.parametrize(
     ("course", "last", "whom"),
     [
-        (COURSE, None, NOBODY),
+        (COURSE, None, NOBODY.name),
         (CALM, None, None),
         (COURSE, ("done", {}), None),
         (COURSE, ("acknowledged", {}), None),
@@ -328,19 +328,20 @@ CALM = {**COURSE, "status": "continue", "dose_mg": None}
 )
 def test_a_recommendation_waits_on_whoever_has_it_and_what_asks_for_nothing_on_no_one(course, last, whom):
     made = last and entry("A", last[0], 0, **last[1])
-    assert on_whom(course, made, DAY) == whom
+    found = on_whom(course, made, DAY)
+    assert (found and found.name) == whom
 
 
 def test_what_came_back_waits_again_on_whoever_had_decided():
     made = entry("A", "done", 0)
-    assert on_whom(COURSE, made, DAY, returned_at=after(1).replace(tzinfo=UTC)) == IDA
+    assert on_whom(COURSE, made, DAY, returned_at=after(1).replace(tzinfo=UTC)) == Person(IDA)
     assert on_whom(COURSE, made, DAY, returned_at=after(0).replace(tzinfo=UTC)) is None
 
 
 def test_a_patient_is_of_both_until_he_is_taken_over(journal):
     def whose():
         (standing,) = journal.standing().values()
-        return {who for who in (IDA, BO, "kim@example.org") if is_patient_of(standing, who)}
+        return {who for who in (IDA, BO, "kim@example.org") if is_patient_of(standing, Person(who))}
 
     journal.record(entry("A", "acknowledged", 0))
     assert whose() == {IDA}
@@ -348,6 +349,25 @@ def test_a_patient_is_of_both_until_he_is_taken_over(journal):
     assert whose() == {IDA, BO}
     journal.record(entry("A", "taken_over", 2, who=BO))
     assert whose() == {BO}
+
+
+def test_whoever_later_gets_the_address_of_another_gets_neither_his_patients_nor_what_was_handed_to_him(journal):
+    ida, bo, later = Person(IDA, "sso 1"), Person(BO, "sso 2"), Person(IDA, "sso 3")
+    renamed = Person("ida.kern@example.org", ida.account)
+    journal.record(entry("A", "acknowledged", 0, account=ida.account))
+    journal.record(entry("B", "handover", 0, who=BO, account=bo.account, addressee=IDA, addressee_account=ida.account))
+    journal.record(entry("C", "acknowledged", 0))  # from before accounts were kept
+
+    def whose(who):
+        return {patient for (patient, *_), standing in journal.standing().items() if is_patient_of(standing, who)}
+
+    assert whose(ida) == {"A", "B", "C"} and whose(renamed) == {"A", "B"}
+    assert whose(later) == {"C"} and whose(bo) == {"B"}
+    (on,) = {on_whom(COURSE, journal.standing(["B"])["B", DRUG, PROTOCOL], DAY)}
+    assert on.is_reader(renamed) and not on.is_reader(later)
+    with pytest.raises(JournalError, match="handed over to you"):
+        journal.record(entry("B", "taken_over", 1, who=IDA, account=later.account))
+    journal.record(entry("B", "taken_over", 1, who=renamed.name, account=renamed.account))
 
 
 @pytest.mark.parametrize(

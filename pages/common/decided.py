@@ -25,7 +25,6 @@ from leuko.journal import (
     waits,
 )  # fmt: skip
 from leuko.journal_databases import JournalError
-from leuko.shift import is_same
 from leuko.store import Filters, Patient, Store
 from pages.common import shared, sign_in
 from pages.common.news import read_changes
@@ -103,10 +102,10 @@ def draw_form(
     name = "token_" + "_".join(course_of(course))
     token = st.session_state.setdefault(name, uuid4().hex)
     who = sign_in.reader()
-    own = [one for one in entries if who and one.who == who.who and one.recommendation == seen(course)]
+    own = [one for one in entries if who and one.writer.is_reader(who.person) and one.recommendation == seen(course)]
     with st.form(f"form_{token}", border=False):
         words = {kind: row["form"] for kind, row in kinds().items() if kind != "taken_over"}
-        if who and standing and standing.kind == "handover" and is_same(standing.addressee, who.who):
+        if who and standing and standing.kind == "handover" and standing.given_to.is_reader(who.person):
             words = {"taken_over": kinds()["taken_over"]["form"], **words}
         kind = st.selectbox("Decision", list(words), format_func=words.get, index=None, placeholder="Choose")
         reason = st.selectbox(
@@ -179,7 +178,7 @@ def draw_since_last_look(store: Store, source: tuple, as_of: date, filters: Filt
         return
     if st.session_state.get(LOOKED, ("",))[0] != store.path:
         try:
-            before = journal().visit(who.who, Visit(about.number, about.as_of, datetime.now(UTC)))
+            before = journal().visit(who.person, Visit(about.number, about.as_of, datetime.now(UTC)))
         except JournalError as failed:
             st.caption(UNREAD.format(shared.plain(sign_in.told(failed))))
             return

@@ -100,7 +100,9 @@ def decided(entry: Entry) -> None:
     if sight is None or entry.patient_id not in shared.open_store().view(sight).known([entry.patient_id]):
         raise JournalError("not recorded: this is not open to you, or you are no longer signed in")
     note(who, "journal", entry.patient_id, f"{entry.kind} {entry.drug}".strip())
-    journal().record(replace(entry, who=who.who, role=DECIDES))
+    addressee = sign_in.account_of(entry.addressee)
+    written = replace(entry, who=who.who, account=who.person.account, addressee_account=addressee, role=DECIDES)
+    journal().record(written)
 
 
 def journal() -> Journal:
@@ -116,7 +118,7 @@ def journal() -> Journal:
 
 def nameless(who: Reader | None, entry: Entry) -> Entry:
     """An entry without what its writer typed; that it is addressed to this reader stays."""
-    own = who is not None and entry.addressee.lower() == who.who.lower()
+    own = who is not None and entry.given_to.is_reader(who.person)
     return replace(entry, words="", addressee=entry.addressee if own else entry.addressee and A_COLLEAGUE)
 
 

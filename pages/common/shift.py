@@ -8,10 +8,10 @@ from datetime import date, datetime
 import pandas as pd
 import streamlit as st
 
-from leuko.access import Sight
+from leuko.access import Person, Sight
 from leuko.journal import Entry, course_of, seen
 from leuko.journal_databases import JournalError
-from leuko.shift import asking, is_patient_of, is_same, waiting
+from leuko.shift import asking, is_patient_of, waiting
 from leuko.store import Filters, Store
 from pages.common import clicks, shared, sign_in
 from pages.common.decided import UNREAD, standing_words
@@ -36,7 +36,7 @@ class Shift:
     standing: Mapping[Place, Entry]
     returned: Mapping[Place, datetime]
     courses: pd.DataFrame
-    whom: list[str | None]
+    whom: list[Person | None]
 
 
 @st.cache_data(show_spinner=False, max_entries=100)
@@ -74,22 +74,23 @@ def draw_shift(store: Store, source: tuple[str, Sight], as_of: date, shift: Shif
     if who is None or shift is None or as_of != store.about.as_of:
         return
     nobody = read_asking(*source, as_of) - int(shift.courses["status"].isin(asking()).sum())
-    st.html(sentence(shift.whom, nobody, who.who, may_decide()))
+    st.html(sentence(shift.whom, nobody, who.person, may_decide()))
     entries = [shift.standing[course_of(row)] for row in shift.courses.to_dict("records")]
-    mine = [is_patient_of(entry, who.who) for entry in entries]
+    mine = [is_patient_of(entry, who.person) for entry in entries]
     if not any(mine):
         return
-    on_me = [whom is not None and is_same(whom, who.who) for whom in shift.whom]
+    on_me = [whom is not None and whom.is_reader(who.person) for whom in shift.whom]
     first = shift.courses[on_me]
     for row, named in list(zip(first.to_dict("records"), shared.who(first), strict=True))[:AT_ONCE]:
         draw_line(row, named, shift.standing[course_of(row)])
-    draw_my_patients(shift, as_of, pd.Series(mine), pd.Series(on_me), who.who)
+    draw_my_patients(shift, as_of, pd.Series(mine), pd.Series(on_me), who.person)
 
 
-def sentence(whom: list[str | None], nobody: int, who: str, is_mine: bool) -> str:
+def sentence(whom: list[Person | None], nobody: int, who: Person, is_mine: bool) -> str:
     """`Recommendations that wait: 3 on you, 2 on bo@example.org, 14 on nobody yet.`, as HTML."""
-    by_name = Counter(one.lower() for one in whom if one)
-    on_me = by_name.pop(who.lower(), 0)
+    somebody = [one for one in whom if one and one.name]
+    by_name = Counter(one.name.lower() for one in somebody if not one.is_reader(who))
+    on_me = len(somebody) - by_name.total()
     told = [f"<strong>{on_me:,} on you</strong>" if on_me else "none on you"] if is_mine or on_me else []
     named = by_name.most_common(NAMED)
     told += [f"{count:,} on {safe(name)}" for name, count in named]
@@ -113,7 +114,11 @@ def draw_line(row: dict, named: str, entry: Entry) -> None:
             shared.open_patient(row["patient_id"])
 
 
-def draw_my_patients(shift: Shift, as_of: date, mine: pd.Series, on_me: pd.Series, who: str) -> None:
+def called(whom: Person | None, who: Person) -> str:
+    return "no one" if whom is None else "you" if whom.is_reader(who) else whom.name
+
+
+def draw_my_patients(shift: Shift, as_of: date, mine: pd.Series, on_me: pd.Series, who: Person) -> None:
     """His patients, those who wait on him first; a click opens one."""
     order = [*mine.index[mine & on_me], *mine.index[mine & ~on_me]]
     rows = shift.courses.loc[order].reset_index(drop=True)
@@ -127,7 +132,7 @@ def draw_my_patients(shift: Shift, as_of: date, mine: pd.Series, on_me: pd.Serie
                 {
                     "Patient": shared.who(rows),
                     "Status": rows["icon"] + " " + rows["word"],
-                    "Waits on": ["no one" if one is None else "you" if is_same(one, who) else one for one in whom],
+                    "Waits on": [called(one, who) for one in whom],
                     "What was decided": [said(row, shift, as_of) for row in rows.to_dict("records")],
                     "Since": rows["since"].map(shared.day),
                     "Drug": rows["drug"],

@@ -18,7 +18,7 @@ from streamlit.auth_util import get_secrets_auth_section
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 from streamlit.web.server.starlette.starlette_websocket import _get_signed_cookie_with_chunks
 
-from leuko.access import LOCAL, MOST_HOURS, Access, AccessError, Reader, read_access
+from leuko.access import LOCAL, MOST_HOURS, Access, AccessError, Person, Reader, read_access
 from leuko.access_log import FILE
 from pages.common import shared
 
@@ -78,7 +78,7 @@ class Downloads:
 
 SESSIONS = Sessions()
 DOWNLOADS = Downloads()
-READERS: dict[str, Reader] = {}  # who was signed in since the server started, as the table had him then
+READERS: dict[Person, Reader] = {}  # who was signed in since the server started, as the table had him then
 DEMANDED = threading.Event()  # that there was a sign-in: from then on, until the end of the process, there must be one
 
 
@@ -137,7 +137,7 @@ def reader_of(cookies: Mapping[str, str]) -> Reader | None:
     if not payload or not SESSIONS.is_live(key_of(payload), time.time(), table.session_hours):
         return None
     found = table.reader(json.loads(payload))
-    READERS[found.who] = found
+    READERS[found.person] = found
     return found
 
 
@@ -177,7 +177,13 @@ def session_of(cookies: Mapping[str, str]) -> str:
 
 def colleagues(sites: tuple[str, ...] | None) -> set[str]:
     """Who was signed in since the server started and sees one of these sites (None: all)."""
-    return {who for who, found in READERS.items() if found.shares(sites)}
+    return {found.who for found in READERS.copy().values() if found.shares(sites)}
+
+
+def account_of(name: str) -> str:
+    """The account of whoever was signed in under this name since the server started; empty for none, and for two."""
+    found = {one.account for one in READERS.copy() if Person(name).is_reader(one)}
+    return found.pop() if len(found) == 1 else ""
 
 
 def may_open(page: str) -> bool:
