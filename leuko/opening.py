@@ -24,7 +24,8 @@ def opened(place: Path, settings: Mapping[str, str]) -> duckdb.DuckDBPyConnectio
     config = {**settings, "temp_directory": f"{place}.tmp"}
     if not settings or not may_write(place):
         return folders.opened(place, config) if place.is_dir() else duckdb.connect(place, read_only=True, config=config)
-    with TemporaryDirectory(prefix=f".{place.name}.", dir=place.parent) as own:
+    # A disk on the network may keep an empty folder for as long as the file is read.
+    with TemporaryDirectory(prefix=f".{place.name}.", dir=place.parent, ignore_cleanup_errors=True) as own:
         door = Path(own) / "tables.duckdb"
         folders.copy(place, door, config) if place.is_dir() else os.link(place, door)
         return duckdb.connect(door, read_only=True, config=config)
