@@ -1,4 +1,7 @@
-"""What would happen to a file if it were loaded: read by the reader of every load, in memory, and nothing is kept."""
+"""What would happen to a file if it were loaded: read by the reader of every load, and nothing is kept.
+
+The reader reads files, so the bytes stand in the temporary folder of the machine until it has ended.
+"""
 
 import tempfile
 from collections.abc import Callable

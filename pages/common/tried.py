@@ -20,7 +20,7 @@ READING = "Reading the file as a load would"
 
 def draw_trying(path: str, sight: Sight) -> None:
     st.markdown("##### Try a file before it is loaded")
-    st.caption("It is read in memory as a load would read it, alone, and forgotten. Nothing is written.")
+    st.caption("It is read as a load would read it, alone, from a file that is gone at once. The data are not touched.")
     kind = st.segmented_control("What it holds", KINDS, default=KINDS[0], required=True, key="try_kind")
     file = st.file_uploader(f"A CSV file of at most {MEGABYTES} MB", max_upload_size=MEGABYTES, key="try_file")
     if file is None or kind is None:
