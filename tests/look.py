@@ -23,67 +23,72 @@ WIDTHS = {"wide": 1440, "tablet": 820, "narrow": 390}
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 COMING = "[data-testid=stSkeleton]"
 WRONG = "Something went wrong"
+SCREEN = 900  # pixels: no picture is lower
+HEIGHT = "document.querySelector('[data-testid=stMain]').scrollHeight"
 SETTLED = 1500  # milliseconds until fonts, canvas and figure stand still
 
 
-def addresses(database: Path) -> dict[str, tuple[str, int]]:
-    """What to look at: name, then address and the height that shows the whole of it."""
+def addresses(database: Path) -> dict[str, str]:
+    """What to look at: name, then address."""
     store = Store(database)
     urgent = store.view().worklist(Filters(), per_page=1)["patient_id"].iloc[0]
     late = store.view().audit_events(store.settings, EVERYTHING, "hold_given", "not_met").iloc[0]
     held_late, due_on = late["patient_id"], late["due_on"].date().isoformat()
     store.close()
     return {
-        "panel": ("/", 1100),
-        "panel-filtered": ("/?status=hold&status=reduce", 900),
-        "panel-earlier-day": (f"/?as_of={store.about.first_day.isoformat()}", 900),
-        "panel-nothing-found": ("/?site=Centre&status=hold&status=no_result&drug=asciminib", 900),
-        "patient": (f"/patient?patient={urgent}", 2400),
-        "patient-none-chosen": ("/patient", 900),
-        "protocols": ("/protocols?protocol=dasatinib-cp-us", 2300),
-        "protocols-try": ("/protocols?protocol=dasatinib-cp-us&part=try", 3000),
-        "adherence": ("/adherence", 1700),
-        "adherence-events": ("/adherence?measure=hold_given&ending=not_met", 1800),
-        "adherence-sites": ("/adherence?measure=supported_hold&show=site", 1900),
-        "adherence-months": ("/adherence?measure=follow_up_count&show=month", 2600),
-        "adherence-grace": ("/adherence?measure=hold_given&show=grace&hold_grace_days=2&site=East", 1700),
-        "adherence-nothing": ("/adherence?drug=asciminib", 700),
-        "cohort": ("/cohort", 4300),
-        "cohort-narrowed": ("/cohort?drug=dasatinib&site=East&weeks=all&anc=median_anc", 4000),
-        "cohort-nothing": ("/cohort?drug=asciminib&start=2026-03-30", 700),
-        "changes-if": ("/changes_if?instead=dasatinib-cp-us", 2300),
-        "changes-if-earlier-day": ("/changes_if?instead=dasatinib-cp-eln&as_of=2026-03-10", 2300),
-        "changes-if-nothing-chosen": ("/changes_if", 700),
-        "wall": ("/wall", 900),
-        "access": ("/access", 900),
-        "data": ("/data", 1900),
-        "data-rows": ("/data?check=low_resolution&reason=unit+missing", 2400),
-        "patient-marked": (f"/patient?patient={held_late}&mark={due_on}&mark_words=Hold+given%3A+not+met", 1500),
+        "panel": "/",
+        "panel-filtered": "/?status=hold&status=reduce",
+        "panel-earlier-day": f"/?as_of={store.about.first_day.isoformat()}",
+        "panel-nothing-found": "/?site=Centre&status=hold&status=no_result&drug=asciminib",
+        "patient": f"/patient?patient={urgent}",
+        "patient-none-chosen": "/patient",
+        "protocols": "/protocols?protocol=dasatinib-cp-us",
+        "protocols-try": "/protocols?protocol=dasatinib-cp-us&part=try",
+        "adherence": "/adherence",
+        "adherence-events": "/adherence?measure=hold_given&ending=not_met",
+        "adherence-sites": "/adherence?measure=supported_hold&show=site",
+        "adherence-months": "/adherence?measure=follow_up_count&show=month",
+        "adherence-grace": "/adherence?measure=hold_given&show=grace&hold_grace_days=2&site=East",
+        "adherence-nothing": "/adherence?drug=asciminib",
+        "cohort": "/cohort",
+        "cohort-narrowed": "/cohort?drug=dasatinib&site=East&weeks=all&anc=median_anc",
+        "cohort-nothing": "/cohort?drug=asciminib&start=2026-03-30",
+        "changes-if": "/changes_if?instead=dasatinib-cp-us",
+        "changes-if-earlier-day": "/changes_if?instead=dasatinib-cp-eln&as_of=2026-03-10",
+        "changes-if-nothing-chosen": "/changes_if",
+        "wall": "/wall",
+        "access": "/access",
+        "data": "/data",
+        "data-rows": "/data?check=low_resolution&reason=unit+missing",
+        "patient-marked": f"/patient?patient={held_late}&mark={due_on}&mark_words=Hold+given%3A+not+met",
     }
 
 
-def hard_addresses(case: str) -> dict[str, tuple[str, int]]:
+def hard_addresses(case: str) -> dict[str, str]:
     """The same for a hard case: its pages, and the patients that make it one."""
     patients = {"one": ["ONLY"], "names": ["LONG", "UNBROKEN", "ARABIC", "YEARS", "Y" * 60]}.get(case, [])
     found = {
-        "panel": ("/", 1300),
-        "adherence": ("/adherence", 1700),
-        "cohort": ("/cohort", 4000),
-        "changes-if": ("/changes_if?instead=dasatinib-cp-us", 1300),
-        "data": ("/data", 1300),
-        "wall": ("/wall", 900),
+        "panel": "/",
+        "adherence": "/adherence",
+        "cohort": "/cohort",
+        "changes-if": "/changes_if?instead=dasatinib-cp-us",
+        "data": "/data",
+        "wall": "/wall",
     }
-    found |= {f"patient-{patient[:8]}": (f"/patient?patient={patient}", 2200) for patient in patients}
-    return {f"{case}-{name}": visit for name, visit in found.items()}
+    found |= {f"patient-{patient[:8]}": f"/patient?patient={patient}" for patient in patients}
+    return {f"{case}-{name}": address for name, address in found.items()}
 
 
-def take_pictures(browser: Browser, url: str, name: str, address: str, height: int) -> None:
+def take_pictures(browser: Browser, url: str, name: str, address: str) -> None:
     for theme in THEMES:
         for size, width in WIDTHS.items():
-            context = browser.new_context(
-                color_scheme=theme, viewport={"width": width, "height": height}, locale="en-GB"
-            )
-            open_still(context.new_page(), url + address).screenshot(path=FOLDER / f"{name}-{theme}-{size}.png")
+            viewport = {"width": width, "height": SCREEN}
+            context = browser.new_context(color_scheme=theme, viewport=viewport, locale="en-GB")
+            page = open_still(context.new_page(), url + address)
+            # The page is moved within its window, so the window is made as high as the page.
+            page.set_viewport_size({"width": width, "height": max(SCREEN, page.evaluate(HEIGHT))})
+            page.wait_for_timeout(SETTLED)
+            page.screenshot(path=FOLDER / f"{name}-{theme}-{size}.png")
             context.close()
 
 
@@ -107,11 +112,11 @@ def main(wanted: tuple[str, ...]) -> None:
         visits = [(demonstration, addresses(demonstration))]
         visits += [(path, hard_addresses(case)) for case, path in hard_cases.publish(Path(folder)).items()]
         for database, pages in visits:
-            asked = {name: visit for name, visit in pages.items() if name.startswith(wanted or "")}
+            asked = {name: address for name, address in pages.items() if name.startswith(wanted or "")}
             if asked:
                 with dashboard(database, Path(folder) / "streamlit.log") as server:
-                    for name, (address, height) in asked.items():
-                        take_pictures(browser, server.url, name, address, height)
+                    for name, address in asked.items():
+                        take_pictures(browser, server.url, name, address)
     print(f"{len(list(FOLDER.glob('*.png')))} pictures in {FOLDER}")
 
 
