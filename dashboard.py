@@ -17,7 +17,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from leuko.access import Reader, Sight
 from leuko.store import Store, StoreError
-from pages.common import address, clicks, gate, shared, sign_in
+from pages.common import address, clicks, gate, markup, shared, sign_in
 from pages.common.opened import note_address
 
 # A local picture: a named icon would be fetched from outside.
@@ -40,8 +40,9 @@ TITLES = {
 }
 UNLINKED = ("wall",)  # the panel has the way to it
 # The page begins at the top of the window, beside the menu, and the worklist takes its width.
-STYLE = f"<style>{clicks.STYLE}" + """
+STYLE = f"<style>{clicks.STYLE}{markup.STYLE}" + """
 [data-testid=stMainBlockContainer] { padding: 0.8rem 2rem 2rem; }
+@media (max-width: 640px) { [data-testid=stMainBlockContainer] { padding: 0.8rem 1rem 2rem; } }
 [data-testid=stHeader] { background: transparent; left: auto; width: 4rem; }
 /* Small print and the chosen one of several, dark enough to be read: contrast of 4.5 and more. */
 [data-testid=stCaptionContainer] { opacity: 0.8 !important; }
@@ -75,7 +76,7 @@ def draw_header(store: Store, sight: Sight, who: Reader) -> None:
     """What data these are, how old they are, what the dashboard is not, and who reads."""
     about = store.about
     st.html(STYLE)
-    name = f":blue-badge[Simulated data] {about.note}" if about.simulated else about.title
+    name = f":blue-badge[Simulated data] {about.note}" if about.simulated else about.title and f"{about.title}."
     parts = [
         name,
         f"{data_age(about.as_of)}.",
@@ -84,7 +85,7 @@ def draw_header(store: Store, sight: Sight, who: Reader) -> None:
         "" if sign_in.is_configured() else f"{sign_in.words_of(who)}.",
     ]
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f":small[{' · '.join(part for part in parts if part)}]", width="stretch")
+        st.markdown(f":small[{' '.join(part for part in parts if part)}]", width="stretch")
         if sign_in.is_configured():
             st.text(sign_in.words_of(who), width="content")  # as text: Markdown would make a link of an address
             sign_in.draw_sign_out()

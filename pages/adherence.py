@@ -33,7 +33,7 @@ CHOSEN = {"site": "Site", "clinician": "Clinician", "drug": "Drug", "diagnosis":
 STYLE = """<style>
 .st-key-filters > div { flex: 1 1 9rem; min-width: 0; }
 .st-key-grace > div { flex: 1 1 8rem; max-width: 12rem; }
-.st-key-settings table { min-width: 60rem; }
+@media (min-width: 641px) { .st-key-settings table { min-width: 60rem; } }
 </style>"""
 NO_EVENT = "There is no event yet: no count asked for anything by this day. The page Data says what was read."
 A_YEAR = timedelta(days=366)  # a count may be due after the last day of the data
@@ -262,10 +262,11 @@ def main() -> None:
         address.put("show", [])
     narrowed = in_words(scope)
     with top:
-        st.subheader(first_sentence(together.loc["hold_given"].to_dict(), asked.minimum), anchor=False)
+        first = first_sentence(together.loc["hold_given"].to_dict(), asked.minimum)
+        st.subheader(shared.unbroken(first), anchor=False)
         other = second_sentence(together.loc["supported_hold"].to_dict(), asked.minimum)
         if other:
-            st.markdown(other)
+            st.markdown(shared.unbroken(other))
         if narrowed:
             st.caption(f"Only {shared.plain(narrowed)}")
         shared.replay_banner(store, as_of)

@@ -14,6 +14,7 @@ from pandas.io.formats.style import Styler
 
 from leuko.access import Sight
 from leuko.count_units import CountUnit
+from leuko.figures.findings import shortened
 from leuko.store import MOST_ROWS, About, Aside, Filters
 from pages.common import address, clicks, shared
 from pages.common.alerts import draw_alerts_of_panel
@@ -30,7 +31,8 @@ from pages.common.shift import Shift, draw_shift, read_shift
 PER_PAGE = 50
 ROW_HEIGHT = 66  # pixels: Streamlit wraps text only in rows of more than 64
 MOST_ALERTS = 200  # of a kind
-TO_DO_LENGTH = 132  # characters that fit in three lines; the patient's page has the rest
+TO_DO_LINE = 43  # characters that fit in a line; the patient's page has what three of them do not hold
+PLACE_LINE = 9  # the same of a site, with two of them
 TABLE_HEIGHT = 640
 STYLE = """
 .st-key-filters > div { flex: 1 1 8.2rem; min-width: 0; }
@@ -133,11 +135,12 @@ def shown_sentence(counts: dict, page: int) -> str:
 def as_table(worklist: pd.DataFrame, as_of: date, remarks: pd.Series, unit: CountUnit) -> pd.DataFrame:
     """The worklist as on the screen; nothing else is in it, since a hidden column can be shown again."""
     waited = pd.Timestamp(as_of) - pd.to_datetime(worklist["since"])
+    site = worklist["site"].map(lambda name: shared.in_lines(name, PLACE_LINE, 2, shortened), na_action="ignore")
     return pd.DataFrame(
         {
             "Status": worklist["icon"] + " " + worklist["word"] + remarks,
             "Patient": shared.who(worklist),
-            "What to do": [shared.cut_short(words, TO_DO_LENGTH) for words in worklist["to_do"]],
+            "What to do": [shared.in_lines(words, TO_DO_LINE, 3) for words in worklist["to_do"]],
             "Since": worklist["since"].map(shared.day),
             "Days": waited.dt.days,
             "Drug": worklist["drug"],
@@ -146,7 +149,7 @@ def as_table(worklist: pd.DataFrame, as_of: date, remarks: pd.Series, unit: Coun
             "Drawn on": worklist["last_anc_on"].map(shared.day),
             "Last 12 ANC": worklist["recent_anc"].map(lambda last: [*map(unit.value, last)], na_action="ignore"),
             "Certainty": worklist["certainty"],
-            "Site, clinician": shared.both(worklist["site"], worklist["clinician"]),
+            "Site, clinician": shared.both(site, worklist["clinician"]),
         }
     )
 
@@ -227,7 +230,7 @@ def unknown_in_address(offered: dict[str, dict[str, str]], about: About) -> list
 
 
 def draw_statuses(statuses: pd.DataFrame) -> None:
-    """One button a status that occurs: word, icon, courses, patients. A click filters by it, or no longer."""
+    """One button a status that occurs: icon, word, patients, courses. A click filters by it, or no longer."""
     chosen = st.session_state.get("status", [])
     theme = shared.theme()
     edges = (
@@ -239,12 +242,19 @@ def draw_statuses(statuses: pd.DataFrame) -> None:
         for row in statuses.itertuples():
             if row.courses or row.status in chosen:
                 st.button(
-                    f"{row.icon} {row.word} **{row.courses:,}** · {shared.counted(row.patients, 'patient')}",
+                    f"{row.icon} {row.word} {how_many(row.courses, row.patients)}",
                     key=f"status_{row.status}",
                     type="primary" if row.status in chosen else "secondary",
                     on_click=toggle_status,
                     args=(row.status,),
                 )
+
+
+def how_many(courses: int, patients: int) -> str:
+    """`**8 patients**`, and their courses only where they are more; a number stays beside its word."""
+    told = [f"**{shared.counted(patients, 'patient')}**"]
+    told += [shared.counted(courses, "course")] if courses != patients else []
+    return " · ".join(words.replace(" ", "\N{NO-BREAK SPACE}") for words in told)
 
 
 def toggle_status(status: str) -> None:

@@ -31,7 +31,7 @@ from leuko.publish import load_csv
 from leuko.settings import default_settings
 from leuko.store import Store
 from pages.common import files
-from pages.common.cards import CARDS
+from pages.common.cards import CARDS, passed
 from pages.common.measure import Asked, graces_around
 from tests.serving import ROOT, app_at
 
@@ -105,7 +105,7 @@ def store(database):
 def said(app):
     """All sentences on the page."""
     elements = (*app.subheader, *app.caption, *app.info, *app.markdown, *app.warning)
-    return "\n".join(element.value for element in elements).replace("\\", "")
+    return "\n".join(element.value for element in elements).replace("\\", "").replace("\xa0", " ")
 
 
 def html_of(app):
@@ -118,7 +118,7 @@ def card(app, measure):
     (words,) = [element.proto.body for element in app.get("html") if element.proto.body.startswith(title)]
     labels = {ending: app.button(key=f"open_{ending}_{measure}").label for ending in ENDINGS}
     counts = {ending: int(re.match(r"\*\*([\d,]+)\*\*", label)[1].replace(",", "")) for ending, label in labels.items()}
-    return re.sub(r"<[^>]+>", "\n", words), counts
+    return re.sub(r"<[^>]+>", "\n", words).replace("\xa0", " "), counts
 
 
 def address(app):
@@ -130,7 +130,7 @@ def address(app):
 
 def test_the_first_sentence_says_both_directions_in_counts(open_page):
     app = open_page()
-    assert app.subheader[0].value == (
+    assert app.subheader[0].value.replace("\xa0", " ") == (
         "Of 11 holds that the counts asked for, 7 were given in time (64 %) and 4 were not; 1 more cannot be told."
     )
     other = "The other way round: of 11 holds and reductions that were made, the counts supported 11 (100 %)."
@@ -164,7 +164,7 @@ def test_too_few_to_judge_is_said_and_no_rate_is_shown(open_page):
     assert "1 of 2" in words
     assert "too few to judge (fewer than 10)" in words
     assert "%" not in words
-    assert app.subheader[0].value == (
+    assert app.subheader[0].value.replace("\xa0", " ") == (
         "Of 2 holds that the counts asked for, 1 was given in time and 1 was not; too few to judge."
     )
     assert "50 %" not in said(app)
@@ -414,3 +414,8 @@ def test_what_only_an_event_has_can_be_filtered_by(open_page, store):
         groups = store.view().measures(store.settings, by=name)["group"]
         offered = set(app.multiselect(key=name).options)
         assert set(groups) <= offered, name
+
+
+@pytest.mark.parametrize(("days", "words"), [(-2, "2 days early"), (-1, "1 day early"), (0, "0 days"), (1, "1 day")])
+def test_what_was_done_before_it_was_due_is_called_early(days, words):
+    assert passed(days, "day") == words

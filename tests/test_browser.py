@@ -250,7 +250,7 @@ def type_into(page: Page, editor: int, row: int, from_left: int, words: str) -> 
 
 def test_counts_typed_over_an_example_are_answered_kept_in_the_address_and_asked_of_another_version(open_at):
     page = open_at("/protocols?protocol=dasatinib-guideline&part=try")
-    expect(page.get_by_text(re.compile("^Resume dasatinib at 100 mg: Recovered")).first).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^Resume dasatinib at 100\smg: Recovered")).first).to_be_visible()
     type_into(page, editor=0, row=3, from_left=600, words="999")
     answer = page.get_by_text(re.compile("^Keep holding dasatinib"))
     expect(answer.first).to_be_visible()
@@ -270,12 +270,17 @@ def test_counts_typed_over_an_example_are_answered_kept_in_the_address_and_asked
     assert [row.split(":")[1] for row in asked(page)["try_counts"]] == ["2000", "400", "750", "999"]
 
 
+TOO_WIDE = """[...document.querySelectorAll('[data-testid=stHtml] table')].filter(
+    table => table.offsetWidth > table.parentElement.clientWidth).map(table => table.innerText)"""
+
+
 @pytest.mark.parametrize("part", ["table", "try"])
 def test_a_protocol_fits_a_narrow_screen(open_at, part):
     page = open_at(f"/protocols?protocol=dasatinib-cp-us&part={part}", width=390, height=844)
     expect(page.get_by_text(re.compile("^Hold dasatinib when ANC is below 500"))).to_be_visible()
     expect(page.get_by_role("heading", name="Sources" if part == "table" else "Episodes")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate(TOO_WIDE) == []
 
 
 def click_point(page: Page, chart: str, place: int) -> None:

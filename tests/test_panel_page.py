@@ -108,7 +108,10 @@ def test_every_status_button_says_courses_and_patients(open_panel, view):
     for row in view.statuses(Filters()).itertuples():
         assert (f"status_{row.status}" in buttons) == (row.courses > 0)
         if row.courses:
-            assert f"{row.word} **{row.courses}** · {row.patients} patient" in buttons[f"status_{row.status}"]
+            patients = f"{row.patients}\xa0patient{'' if row.patients == 1 else 's'}"
+            label = buttons[f"status_{row.status}"]
+            assert f"{row.word} **{patients}**" in label
+            assert (f" · {row.courses}\xa0course" in label) == (row.courses != row.patients)
 
 
 def test_a_status_button_filters_and_writes_the_address_and_a_second_click_undoes_it(open_panel):
@@ -279,6 +282,30 @@ def test_nothing_found_says_which_filter_leaves_nothing(open_panel):
 
 def test_how_many_are_shown_of_how_many(open_panel):
     assert "Showing 1–2 of 2 courses in 2 patients (of 7 courses)" in said(open_panel(site="East"))
+
+
+@pytest.mark.parametrize(
+    ("words", "whole"),
+    [
+        ("7 of 11 (64 %)", "7 of 11 (64\xa0%)"),
+        ("95 % interval 35 to 85 %", "95\xa0% interval 35 to 85\xa0%"),
+        ("100 mg, ANC 430 cells/µL or 0.43 ×10⁹/L", "100\xa0mg, ANC 430\xa0cells/µL or 0.43\xa0×10⁹/L"),
+        ("64% of 7 mgs in 2 days, some % more", "64% of 7 mgs in 2 days, some % more"),
+    ],
+)
+def test_no_line_ends_between_a_number_and_its_unit(words, whole):
+    assert shared.unbroken(words) == whole
+
+
+@pytest.mark.parametrize(
+    ("words", "cut"),
+    [
+        ("three lines of seven", "three lines of seven"),  # three / lines / of seven
+        ("three lines of seven words", "three lines of seven …"),
+    ],
+)
+def test_a_sentence_is_cut_where_its_lines_are_full(words, cut):
+    assert shared.in_lines(words, 8, 3) == cut
 
 
 def test_a_page_beyond_the_last_is_the_last(open_panel):

@@ -87,7 +87,7 @@ def draw(database, monkeypatch):
 
 
 def html_of(app: AppTest) -> str:
-    return "\n".join(element.proto.body for element in app.get("html"))
+    return "\n".join(element.proto.body for element in app.get("html")).replace("\xa0", " ")
 
 
 def figure_of(app: AppTest) -> dict:

@@ -56,6 +56,10 @@ def words_of(app: AppTest) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", shown)).split())
 
 
+def words_in(cell: str) -> str:
+    return html.unescape(re.sub(r"<[^>]*>", "", cell)).replace("\xa0", " ")
+
+
 def rows_of(app: AppTest, first: str) -> list[list[str]]:
     """The cells of the first table whose head begins with this word."""
     for body in (element.proto.body for element in app.get("html")):
@@ -63,7 +67,7 @@ def rows_of(app: AppTest, first: str) -> list[list[str]]:
         if heads[:1] == [first]:
             found = re.findall(r"<tr>(.*?)</tr>", body.split("<tbody>")[1])
             cells = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in found]
-            return [[html.unescape(re.sub(r"<[^>]*>", "", cell)) for cell in row] for row in cells]
+            return [[words_in(cell) for cell in row] for row in cells]
     raise AssertionError(f"no table begins with {first}")
 
 

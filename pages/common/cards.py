@@ -133,8 +133,13 @@ def times_of(name: str, row: dict) -> tuple[str, str] | None:
     if shared.is_missing(row["median_days"]):
         return None
     unit = took(MEASURES[name]).lower().removesuffix("s")
-    half, most = (shared.counted(int(row[column]), unit) for column in ("median_days", "p90_days"))
+    half, most = (passed(int(row[column]), unit) for column in ("median_days", "p90_days"))
     return f"median {half}", f"90th percentile {most}"
+
+
+def passed(how_many: int, unit: str) -> str:
+    """`2 days`; `2 days early` where it was done before it was due."""
+    return f"{shared.counted(abs(how_many), unit)}{' early' if how_many < 0 else ''}"
 
 
 def draw_trend(name: str, months: pd.DataFrame) -> None:

@@ -210,11 +210,11 @@ def draw_counts(counts: pd.DataFrame, unit: CountUnit) -> None:
         {
             "Day": shared.day(row["drawn_on"]),
             "Count": COUNTS[row["analyte"]],
-            unit.words: count(row["value"], row["comparator"], unit),
+            f"Found, {unit.words}": count(row["value"], row["comparator"], unit),
             "Hold": f"{row['hold']}: {holds_words(row['meets_hold'])}",
             "Resume": f"{row['resume']}: {holds_words(row['meets_resume'])}",
             "After that day": row["state"],
         }
         for row in counts.to_dict("records")
     ]
-    st.html(table(rows, numbers=(unit.words,)))
+    st.html(table(rows, numbers=(f"Found, {unit.words}",)))

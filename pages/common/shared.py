@@ -6,6 +6,7 @@ The vocabulary of the worklist (word, icon and tone of a status) comes with the 
 
 import os
 import re
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -17,6 +18,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from leuko.access import Sight
+from leuko.figures.findings import shortened
 from leuko.figures.labels import cut_short as cut_short
 from leuko.figures.labels import number_in_words
 from leuko.figures.palette import PALETTE
@@ -27,8 +29,9 @@ from pages.common import address
 DATABASE = "data/leuko.duckdb"
 FILE_DAY = "day_of_file"  # in the session: the day of the file when a page was last drawn
 NONE = "–"  # what stands where there is no value
-NAME_LENGTH = 26  # characters in two lines of a narrow column; the third is for the id
+NAME_LINE = 12  # characters in a line of a narrow column: two lines are for the name, the third for the id
 REASONS = 6  # that are named in one line
+UNIT = re.compile(r"(?<=\d) (?=(?:%|mg|g/L|cells/µL|×10⁹/L)(?!\w))")  # the space between a number and its unit
 WITHIN = threading.Event()  # that the gate of the dashboard stands before this server
 OUTSIDE = "This page shows nothing by itself: it is a part of the dashboard, `streamlit run dashboard.py`."
 # Names in the address: a day that a patient's figure marks and the words beside it, and the days that it shows.
@@ -134,9 +137,14 @@ def number(value: float | None, unit: str | None = "", comparator: str | None = 
 
 def who(rows: pd.DataFrame) -> pd.Series:
     """`name, id` for a list, where a long name is cut so that the id is always in sight."""
-    names = rows["name"].astype("string")
-    short = names.where(names.str.len().le(NAME_LENGTH).fillna(True), names.str.slice(stop=NAME_LENGTH - 1) + "…")
-    return both(short, rows["patient_id"])
+    names = rows["name"].map(lambda name: in_lines(name, NAME_LINE, 2, shortened), na_action="ignore")
+    return both(names, rows["patient_id"])
+
+
+def in_lines(words: str, width: int, lines: int, cut: Callable[[str, int], str] = cut_short) -> str:
+    """The words, cut by `cut` where they do not fit in so many lines of so many characters."""
+    shorter = (cut(words, length) for length in range(width * lines, 1, -1))
+    return next(each for each in shorter if len(textwrap.wrap(each, width)) <= lines)
 
 
 def both(first: pd.Series, second: pd.Series) -> pd.Series:
@@ -155,9 +163,14 @@ def moment(value: datetime) -> str:
     return f"{day(value)} at {value:%H:%M} UTC"
 
 
+def unbroken(text: str) -> str:
+    """The same text, in which no line ends between a number and its unit."""
+    return UNIT.sub("\N{NO-BREAK SPACE}", text)
+
+
 def plain(text: object) -> str:
     """Text from the data as it is, where Streamlit would read it as Markdown."""
-    return "" if is_missing(text) else re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:])", r"\\\1", str(text))
+    return "" if is_missing(text) else re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:])", r"\\\1", unbroken(str(text)))
 
 
 def counted(how_many: int, one: str, many: str = "") -> str:

@@ -32,7 +32,7 @@ def draw_waited(asked: Asked) -> None:
     if not found["recommendations"].any():
         st.caption("No recommendation asked for anything here.")
         return
-    st.markdown(sentence(found[found["by"].eq("all")].iloc[0].to_dict(), asked.minimum))
+    st.markdown(shared.unbroken(sentence(found[found["by"].eq("all")].iloc[0].to_dict(), asked.minimum)))
     st.caption(
         "From the load that first showed a recommendation to its first answer in the journal: acknowledged, done or "
         "not followed. A snooze, a handover and a comment are no answer; what is open or changed has no time. Site and "
