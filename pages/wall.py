@@ -23,7 +23,9 @@ STYLE = """<style>
 .wall { width: 100%; border-collapse: collapse; font-size: 1.55rem; line-height: 1.25; }
 .wall td { padding: 0.55rem 1.2rem 0.55rem 0; border-bottom: 1px solid #8884; vertical-align: top; }
 .wall td:first-child { font-weight: 700; width: 10.5em; }
-.wall td:nth-child(2) { overflow-wrap: anywhere; min-width: 8.5em; }
+.wall td:nth-child(2) { overflow-wrap: anywhere; min-width: 8.5em; max-width: 14em; }
+.wall th { font-size: 1.2rem; font-weight: 400; text-align: left; padding: 0; border: 0; }
+.wall th:last-child { text-align: right; padding-right: 1.2rem; }
 .wall .id { display: inline-block; }
 .wall td:last-child { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .wall-head { font-size: 2.6rem; font-weight: 700; line-height: 1.15; }
@@ -35,7 +37,16 @@ STYLE = """<style>
     .wall td:nth-child(2) { min-width: 5.5em; }
     .wall-head { font-size: 1.5rem; }
 }
+@media (max-width: 640px) {
+    .wall, .wall tbody, .wall tr { display: block; }
+    .wall thead { display: none; }
+    .wall td:last-child::before { content: "since "; }
+    .wall td:nth-child(n) { display: block; padding: 0; border: 0; text-align: left; }
+    .wall tr { padding: 0.5rem 0; border-bottom: 1px solid #8884; }
+}
 </style>"""
+HEADS = ("Status", "Patient", "What to do", "Since")
+HEAD = f"<thead><tr>{''.join(f'<th>{head}</th>' for head in HEADS)}</tr></thead>"
 
 
 @st.cache_data(show_spinner="Reading the worklist", max_entries=20)
@@ -79,7 +90,7 @@ def main() -> None:
     st.html(
         f'{STYLE}<h1 class="wall-head">{safe(first_sentence(patients))}</h1>'
         f'<p class="wall-note">Data up to {safe(shared.day(store.about.as_of))}.{only}</p>'
-        f'<table class="wall"><tbody>{body}</tbody></table><p class="wall-note">{left}.</p>'
+        f'<table class="wall">{HEAD if body else ""}<tbody>{body}</tbody></table><p class="wall-note">{left}.</p>'
     )
 
 

@@ -42,12 +42,13 @@ def open_wall(tmp_path, monkeypatch):
 
 
 def rows(words: str) -> list[str]:
-    return re.findall("<tr>(.*?)</tr>", words)
+    return re.findall("<tr>(.*?)</tr>", words.partition("<tbody>")[2])
 
 
 def test_it_says_how_many_need_what_and_lists_them_first_in_line_first(open_wall):
     words = open_wall(3)
     assert "3 patients need a hold" in words
+    assert re.findall("<th>(.*?)</th>", words) == ["Status", "Patient", "What to do", "Since"]
     assert ["Hold" in row for row in rows(words)] == [True] * 3
     assert [re.search(r"P\d\d", row)[0] for row in rows(words)] == ["P00", "P01", "P02"]
     assert "Nobody else waits." in words
