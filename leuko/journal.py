@@ -133,6 +133,16 @@ def seen(course: Mapping) -> str:
     return key(course["status"], dose, since.date() if isinstance(since, datetime) else since)
 
 
+def key_in_words(recommendation: str) -> str:
+    """A key as a reader is told of it: `Reduce, dose 80, since 30 March 2026`; a dose of 0 is not said."""
+    status, dose, since = recommendation.split(", ")
+    word = next((row["word"] for row in read_rows("statuses") if row["status"] == status), status)
+    doses = {"0": "", "no dose": ""}
+    day = since.removeprefix("since ")
+    told = "since a day not known" if day == "not known" else f"since {day_in_words(date.fromisoformat(day))}"
+    return ", ".join(part for part in (word, doses.get(dose, f"dose {dose}"), told) if part)
+
+
 def course_of(course: Mapping) -> tuple[str, str, str]:
     """Patient, drug and protocol of a row, as an entry has them: empty where there is none."""
     return tuple("" if missing(course[name]) else course[name] for name in ("patient_id", "drug", "protocol"))

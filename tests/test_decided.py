@@ -232,7 +232,8 @@ def waiting(app):
 
 
 def sentences(app):
-    return [element.proto.body for element in app.get("html") if element.proto.body.startswith("Recommendations that")]
+    starts = ("Recommendations that", "No recommendation")
+    return [element.proto.body for element in app.get("html") if element.proto.body.startswith(starts)]
 
 
 def sentence(app):
@@ -327,7 +328,7 @@ def test_who_only_reads_is_told_on_whom_it_waits_and_has_no_patients(journal, mo
     assert sentence(app) == f"Recommendations that wait: 1 on {WHO}, 4 on nobody yet."
     assert my_patients(app) is None and waiting(app) == []
     reads_as(monkeypatch, "quality", ("West",), who="kim@example.org")
-    assert sentence(drawn("panel")) == "Recommendations that wait: 0 on nobody yet."
+    assert sentence(drawn("panel")) == "No recommendation waits."
 
 
 def test_a_past_day_says_nothing_of_a_shift(journal):

@@ -19,7 +19,7 @@ import pytest
 from leuko import journal_backup
 from leuko.__main__ import main as leuko
 from leuko.access import Person
-from leuko.journal import INSERT, Entry, Journal, Visit, as_row, in_words, key, waits
+from leuko.journal import INSERT, Entry, Journal, Visit, as_row, in_words, key, key_in_words, waits
 from leuko.journal_databases import JournalError, prepare, run_on
 from tests import postgres
 from tests.commands import CONTEXT
@@ -530,6 +530,18 @@ def test_a_damaged_backup_puts_nothing_back(written, empty, tmp_path):
             journal_backup.restore(Journal(empty), file)
         assert len(str(said.value).splitlines()) == 1
         assert Journal(empty).entries() == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        (("reduce", 80.0, DAY), "Reduce, dose 80, since 31 March 2026"),
+        (("hold", 0.0, DAY), "Hold, since 31 March 2026"),
+        (("no_result", None, None), "No ANC, since a day not known"),
+    ],
+)
+def test_a_reader_is_told_in_words_what_an_entry_is_of(seen, words):
+    assert key_in_words(key(*seen)) == words
 
 
 def test_the_command_exports_and_restores(place, written, empty, tmp_path, monkeypatch, capsys):

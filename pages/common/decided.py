@@ -18,6 +18,7 @@ from leuko.journal import (
     course_of,
     episode_of,
     in_words,
+    key_in_words,
     kinds,
     reasons,
     seen,
@@ -73,7 +74,8 @@ def draw_decided(
     if of_course:
         with st.expander(f"Journal: {shared.counted(len(of_course), 'entry', 'entries')}", key=f"journal_{place}"):
             for one in reversed(of_course):
-                st.markdown(f"{one.place}. {shared.plain(in_words(one))} On: {shared.plain(one.recommendation)}")
+                on = key_in_words(one.recommendation)
+                st.markdown(f"{one.place}. {shared.plain(in_words(one))} On: {shared.plain(on)}.")
     if may_decide():
         with st.expander("Record what was decided", key=f"decide_{place}"):
             draw_form(patient, as_of, of_course, standing, readers, course)

@@ -89,6 +89,8 @@ def draw_shift(store: Store, source: tuple[str, Sight], as_of: date, shift: Shif
 def sentence(whom: list[Person | None], nobody: int, who: Person, is_mine: bool) -> str:
     """`Recommendations that wait: 3 on you, 2 on bo@example.org, 14 on nobody yet.`, as HTML."""
     somebody = [one for one in whom if one and one.name]
+    if not somebody and not nobody:
+        return "No recommendation waits."
     by_name = Counter(one.name.lower() for one in somebody if not one.is_reader(who))
     on_me = len(somebody) - by_name.total()
     told = [f"<strong>{on_me:,} on you</strong>" if on_me else "none on you"] if is_mine or on_me else []
