@@ -15,6 +15,7 @@ from leuko.protocols.words import in_words
 
 MARGIN = {"l": 104, "r": 196, "t": 12, "b": 76}
 HANDLES = 20  # invisible points across the axis that make a line answer between its counts too
+FEW = 10  # courses of which each can be followed
 ABOVE = 1.5  # the axis reaches so many times the highest upper quartile; single counts may lie above it
 
 
@@ -101,7 +102,12 @@ def in_short(same: pandas.DataFrame, protocols: int, unit: CountUnit) -> str:
 
 
 def faint(lines: pandas.DataFrame, unit: CountUnit, ink: Ink) -> dict:
-    """All lines as one trace, each course followed by a gap; a point says who it is and opens him."""
+    """All lines as one trace, each course followed by a gap; a point says who it is and opens him.
+
+    Where they are few there is no median in front of them, and each is drawn to be seen.
+    """
+    is_alone = lines["course"].nunique() < FEW
+    colour = ink.colour("faint" if is_alone else "faint_line")
     days, counts, who = [], [], []
     course = None
     for row in rows(lines):
@@ -121,8 +127,8 @@ def faint(lines: pandas.DataFrame, unit: CountUnit, ink: Ink) -> dict:
         "x": days,
         "y": counts,
         "connectgaps": False,
-        "line": {"color": ink.colour("faint_line"), "width": 1},
-        "marker": {"color": ink.colour("faint_line"), "size": 3, "line": {"width": 0}},
+        "line": {"color": colour, "width": 1},
+        "marker": {"color": colour, "size": 5 if is_alone else 3, "line": {"width": 0}},
         "customdata": who,
         "hovertemplate": "<b>%{customdata[0]}</b><br>day %{x}: ANC %{customdata[2]}<extra></extra>",
     }
