@@ -50,7 +50,7 @@ def table(rows: list[dict], numbers: tuple[str, ...], ready: tuple[str, ...] = (
     sides = {name: "right" if name in numbers else "left" for name in rows[0]}
     lengths = {name: max(_length(row[name]) for row in rows) for name in rows[0]}
     head = "".join(f'<th style="text-align:{side};{PADDING}">{_head(name)}</th>' for name, side in sides.items())
-    looks = {name: f"text-align:{side};{PADDING};{_width(lengths[name])}" for name, side in sides.items()}
+    looks = {name: f"text-align:{side};{_width(lengths[name])};{PADDING}" for name, side in sides.items()}
     body = "".join(f"<tr>{_cells(row, looks, ready)}</tr>" for row in rows)
     inner = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
     return f'<div style="overflow-x:auto"><table class="{_shape(lengths)}">{inner}</table></div>'
