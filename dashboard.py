@@ -58,7 +58,7 @@ def data_age(as_of: date) -> str:
     return f"Data up to {shared.day(as_of)} ({age})"
 
 
-@st.cache_data(show_spinner=False, max_entries=20)
+@st.cache_data(show_spinner=False, max_entries=100)
 def read_future(path: str, sight: Sight, today: date) -> int:
     """How many results are dated after today."""
     return shared.store_at(path).view(sight).dated_after(today)

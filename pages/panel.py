@@ -92,7 +92,7 @@ def read_without_each(path: str, sight: Sight, as_of: date, filters: Filters) ->
     }
 
 
-@st.cache_data(show_spinner=False, max_entries=20)
+@st.cache_data(show_spinner=False, max_entries=100)
 def read_set_aside(path: str, sight: Sight) -> tuple[Aside, pd.DataFrame, pd.DataFrame]:
     """What the load did not use in numbers, the rows set aside, and the exposures that no protocol fits."""
     view = shared.store_at(path).view(sight)
