@@ -324,7 +324,10 @@ def test_a_look_for_new_data_that_comes_after_the_click_leaves_no_empty_page(ope
 
     page = open_at("/cohort?site=East&weeks=13", between=between, width=1440, height=1600)
     expect(page.get_by_role("heading", name=re.compile("had an episode of low counts"))).to_be_visible()
-    page.wait_for_timeout(4000)
+    for _ in range(120):  # at most a minute, until the page has looked for the first time
+        if looks:
+            break
+        page.wait_for_timeout(500)
     server, late = looks[-1]
     click_point(page, "weeks", 40)
     figure = page.locator(".st-key-figure svg").first
