@@ -27,6 +27,11 @@ hypothesis.settings.load_profile("leuko")
 NUMBERS = count(1)
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """A file's bytes name no test: packed ones hold the second they were packed in, and each worker packs its own."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real data sets, which may not be redistributed; without it the test is skipped."""
