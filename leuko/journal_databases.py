@@ -107,7 +107,7 @@ class DuckFile:
                 run("BEGIN TRANSACTION")
                 columns = run(COLUMNS.format("'main'"))
                 # Who only reads finds a journal that nobody has written to empty, and leaves it as it is.
-                if writing or NEWEST not in columns:
+                if NEWEST not in columns:
                     prepare(run, "TABLE" if writing or columns else "TEMP TABLE")
                 yield run
                 run("COMMIT")
