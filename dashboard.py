@@ -27,7 +27,7 @@ ICON = Path(__file__).parent / ".streamlit" / "icon.png"
 LOG = logging.getLogger(__name__)
 LOOK_EVERY = 3  # seconds between two looks for a new version
 # Seconds that one run computes while others wait. A page asks the database and Streamlit's locks hundreds of times, and
-# waits for its turn after each: at Python's own 0.005 the clicks of fifty people took seconds.
+# may wait for its turn after each: with Python's own 0.005 the panel of one among fifty took twice as long.
 SWITCH_EVERY = 0.0005
 UNREADABLE = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
 
