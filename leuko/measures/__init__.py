@@ -12,7 +12,6 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
-import pandas
 
 from leuko import rules
 from leuko.facts import write_facts, write_rows
@@ -107,22 +106,18 @@ STOOD_THEN = """
     LEFT JOIN (SELECT course, max(episode) AS episode FROM episodes GROUP BY course) AS last
         ON last.course = standing.course
 """
-NOBODY = pandas.DataFrame(
-    columns=[
-        "id", "drug", "protocol", "episode", "onset_on", "recovered_on", "open", "certainty", "action", "dose_mg",
-        "draw_action", "draw_dose_mg", "counted_on",
-    ],
-    dtype="string",
-)  # fmt: skip
 KNOWN_LATE = """
-    CREATE OR REPLACE TEMP TABLE known_late AS
+    CREATE OR REPLACE TEMP TABLE known_late (
+        course INTEGER, day DATE, episode INTEGER, onset_on DATE, recovered_on DATE, open BOOLEAN, action TEXT,
+        dose_mg DOUBLE, certainty TEXT, counted_on DATE, draw_action TEXT, draw_dose_mg DOUBLE
+    )
+"""
+OF_COURSES = """
+    INSERT INTO known_late
     SELECT
-        courses.course, asked.day, CAST(stood.episode AS INTEGER) AS episode, CAST(stood.onset_on AS DATE) AS onset_on,
-        CAST(stood.recovered_on AS DATE) AS recovered_on, CAST(stood.open AS BOOLEAN) AS open,
-        CAST(stood.action AS TEXT) AS action, CAST(stood.dose_mg AS DOUBLE) AS dose_mg,
-        CAST(stood.certainty AS TEXT) AS certainty, CAST(stood.counted_on AS DATE) AS counted_on,
-        CAST(stood.draw_action AS TEXT) AS draw_action, CAST(stood.draw_dose_mg AS DOUBLE) AS draw_dose_mg
-    FROM stood_then AS stood
+        courses.course, asked.day, stood.episode, stood.onset_on, stood.recovered_on, stood.open, stood.action,
+        stood.dose_mg, stood.certainty, stood.counted_on, stood.draw_action, stood.draw_dose_mg
+    FROM carried AS stood
     JOIN asked ON asked.id = stood.id
     JOIN courses
         ON courses.patient_id = asked.patient_id AND courses.drug = stood.drug AND courses.protocol = stood.protocol
@@ -239,27 +234,20 @@ def evaluate_then(con: duckdb.DuckDBPyConnection, as_of: date) -> None:
         FROM seen_late
         JOIN courses ON courses.course = seen_late.course"""
     )
-    if con.execute("SELECT count(*) FROM asked").fetchall()[0][0]:
-        con.register("stood_then", stood_then(con, as_of))
-    else:
-        con.register("stood_then", NOBODY)
     con.execute(KNOWN_LATE)
-    con.unregister("stood_then")
-
-
-def stood_then(con: duckdb.DuckDBPyConnection, as_of: date) -> pandas.DataFrame:
-    """What stood for each patient and day in `asked`: the columns of STOOD_THEN."""
+    if not con.execute("SELECT count(*) FROM asked").fetchall()[0][0]:
+        return
     with closing(duckdb.connect()) as then:
         copy_tables(con, then)
         for table, (columns, query) in THEN.items():
             then.execute(f"CREATE TABLE {table} ({columns})")
-            insert(then, table, con.execute(query).df())
+            carry(con, query, then, f"INSERT INTO {table} FROM carried")
         rules.run(then, as_of, keep=("standing", "episodes"), temporary=True)
-        return then.execute(STOOD_THEN).df()
+        carry(then, STOOD_THEN, con, OF_COURSES)
 
 
-def insert(con: duckdb.DuckDBPyConnection, table: str, rows: pandas.DataFrame) -> None:
-    if len(rows):
-        con.register("read_then", rows)
-        con.execute(f"INSERT INTO {table} SELECT * FROM read_then")
-        con.unregister("read_then")
+def carry(source: duckdb.DuckDBPyConnection, query: str, target: duckdb.DuckDBPyConnection, taken: str) -> None:
+    """Run `taken` on another database, where `carried` are the rows that a query of this one gives."""
+    target.register("carried", source.sql(query).__arrow_c_stream__())
+    target.execute(taken)
+    target.unregister("carried")
