@@ -6,7 +6,7 @@
 -- grace: routine_grace_days
 -- unit: days
 -- standard: The published schedule of the protocol; the grace period is a local convention.
-WITH due AS (
+WITH counted AS (
     SELECT
         anc_days.course, anc_days.drawn_on, anc_days.next_on,
         anc_days.drawn_on + CASE
@@ -24,15 +24,20 @@ WITH due AS (
     WHERE episode_days.course IS NULL
 ),
 
+-- A count drawn by the day it fell due is met whatever else happened: only for the others `late_from` has a day.
+due AS (
+    SELECT *, CASE WHEN next_on <= due_on THEN NULL ELSE drawn_on END AS late_from FROM counted WHERE due_on IS NOT NULL
+),
+
 off_drug AS (
-    SELECT due.course, due.drawn_on
+    SELECT due.course, due.late_from
     FROM due
     JOIN runs ON runs.course = due.course AND due.due_on BETWEEN runs.from_on AND runs.to_on
-    WHERE (due.next_on IS NULL OR due.next_on > due.due_on) AND runs.dose_mg = 0 AND NOT runs.planned
+    WHERE due.late_from IS NOT NULL AND runs.dose_mg = 0 AND NOT runs.planned
 ),
 
 doubtful AS (
-    SELECT DISTINCT due.course, due.drawn_on
+    SELECT DISTINCT due.course, due.late_from
     FROM due
     CROSS JOIN limits
     JOIN courses ON courses.course = due.course
@@ -40,7 +45,7 @@ doubtful AS (
         ON set_aside.patient_id = courses.patient_id AND set_aside.kind = 'labs'
         AND set_aside.analyte IS DISTINCT FROM 'platelets'
         AND coalesce(set_aside.day, due.due_on)
-            BETWEEN due.drawn_on AND due.due_on + CAST(limits.overdue_grace_days AS INTEGER)
+            BETWEEN due.late_from AND due.due_on + CAST(limits.overdue_grace_days AS INTEGER)
 )
 
 SELECT
@@ -57,6 +62,5 @@ SELECT
     CASE WHEN doubtful.course IS NOT NULL THEN 'a result of this patient was set aside' END AS doubt
 FROM due
 JOIN courses ON courses.course = due.course
-LEFT JOIN off_drug ON off_drug.course = due.course AND off_drug.drawn_on = due.drawn_on
-LEFT JOIN doubtful ON doubtful.course = due.course AND doubtful.drawn_on = due.drawn_on
-WHERE due.due_on IS NOT NULL
+LEFT JOIN off_drug ON off_drug.course = due.course AND off_drug.late_from = due.late_from
+LEFT JOIN doubtful ON doubtful.course = due.course AND doubtful.late_from = due.late_from

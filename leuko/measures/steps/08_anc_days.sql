@@ -18,37 +18,47 @@ WITH results_read AS (
     SELECT course, start_on, NULL, 2 FROM courses
 ),
 
--- One window over the results serves for a GROUP BY too: the last row of each day is its lowest result.
+-- Most days have one result. The last row of each day stands for it, whatever it holds.
 ordered AS (
     SELECT
         *, lead(drawn_on) OVER timeline AS next_on, coalesce(lag(drawn_on) OVER timeline = drawn_on, false) AS several
     FROM results_read
-    WINDOW timeline AS (PARTITION BY course ORDER BY drawn_on, value DESC NULLS FIRST)
+    WINDOW timeline AS (PARTITION BY course ORDER BY drawn_on)
 ),
 
-days AS (
-    SELECT * FROM ordered WHERE next_on IS DISTINCT FROM drawn_on
+days_of_several AS (
+    SELECT ordered.course, ordered.drawn_on, readers.quiet
+    FROM ordered
+    JOIN readers ON readers.course = ordered.course
+    WHERE ordered.several AND ordered.next_on IS DISTINCT FROM ordered.drawn_on
 ),
 
--- Of several versions of one result the one reported last counts. Most days have one result and need no look.
+-- Of several versions of one result the one reported last counts.
 latest AS (
     SELECT counts.course, counts.drawn_on, counts.value, counts.bound
     FROM counts
-    JOIN readers ON readers.course = counts.course AND NOT readers.quiet
-    JOIN days ON days.course = counts.course AND days.drawn_on = counts.drawn_on AND days.several
+    JOIN days_of_several AS days ON days.course = counts.course AND days.drawn_on = counts.drawn_on AND NOT days.quiet
     WHERE counts.analyte = 'anc'
     QUALIFY row_number() OVER (
         PARTITION BY counts.course, counts.collected_at, counts.specimen, counts.derived
         ORDER BY counts.reported_at DESC, counts.value, counts.bound
     ) = 1
+    UNION ALL
+    SELECT ordered.course, ordered.drawn_on, ordered.value, ordered.bound
+    FROM ordered
+    JOIN days_of_several AS days ON days.course = ordered.course AND days.drawn_on = ordered.drawn_on AND days.quiet
 ),
 
 lowest AS (
-    SELECT course, drawn_on, min({'value': value, 'bound': bound}) AS found FROM latest GROUP BY course, drawn_on
+    SELECT course, drawn_on, min({'value': value, 'bound': bound}) FILTER (value IS NOT NULL) AS found
+    FROM latest
+    GROUP BY course, drawn_on
 )
 
 SELECT
-    days.course, days.drawn_on, days.next_on, days.value IS NOT NULL AS counted, coalesce(lowest.found.value, days.value) AS value,
-    coalesce(lowest.found.bound, days.bound) AS bound
-FROM days
-LEFT JOIN lowest ON lowest.course = days.course AND lowest.drawn_on = days.drawn_on
+    ordered.course, ordered.drawn_on, ordered.next_on,
+    coalesce(lowest.found.value, ordered.value) IS NOT NULL AS counted,
+    coalesce(lowest.found.value, ordered.value) AS value, coalesce(lowest.found.bound, ordered.bound) AS bound
+FROM ordered
+LEFT JOIN lowest ON lowest.course = ordered.course AND lowest.drawn_on = CASE WHEN ordered.several THEN ordered.drawn_on END
+WHERE ordered.next_on IS DISTINCT FROM ordered.drawn_on
