@@ -17,7 +17,7 @@ from leuko.facts import read_rows
 SEEN = "patients_that_may_be_seen"
 REASONS = "set_aside_reasons"  # how a reason is told: by what it begins with, without words of the record
 BEHIND = "{}_of_everybody"  # what a temporary table is called while its view stands before it
-PERSONAL = ("name", "raw_record")  # columns that say who a patient is; a row set aside is shown as it came
+PERSONAL = ("name", "sought", "raw_record")  # say who a patient is; a row set aside is shown as it came
 LITERATURE = ("alerts", "listed_alerts")  # relations with patients whose `source` is not a file and a row
 # Columns by which a relation speaks of a patient, or of a file that may be called after one.
 RELATIONS = f"""

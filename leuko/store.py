@@ -60,7 +60,7 @@ REPLAYS = 4
 NARROWED = 64  # cursors kept for the next reader with the same sight; narrowing one costs more than most queries
 MOST_ROWS = 1000
 # Which tables and columns a published file has: another number wherever they change.
-LAYOUT = 11
+LAYOUT = 12
 
 
 class StoreError(ValueError):
@@ -531,7 +531,7 @@ class View:
             return Patient(
                 about=about,
                 worklist=cursor.execute(
-                    """FROM listed
+                    """SELECT * EXCLUDE (sought) FROM listed
                     WHERE patient_id = $patient AND ($sites IS NULL OR list_contains($sites, site)) ORDER BY place""",
                     {"sites": sites_parameter(self.sites), "patient": patient_id},
                 ).df(),

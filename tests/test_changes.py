@@ -190,7 +190,8 @@ def test_a_reader_of_one_site_sees_its_patients_alone(db):
 
 
 def test_the_filters_of_the_panel_narrow_it(db):
-    assert changes(db, search="name of mid").keys() == {"midnight"}
+    assert changes(db, search="name of mid").keys() == changes(db, search="MIDn").keys() == {"midnight"}
+    assert changes(db, search="midnightname") == changes(db, search="t\x1fname") == {}
     assert changes(db, drug=("imatinib",)) == {}
 
 

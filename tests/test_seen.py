@@ -22,6 +22,7 @@ from tests import wards
 NORTH = Sight(("North",), True)
 NAMELESS = Sight(None, False)
 NOBODY = Sight((), True)
+A_NAME = re.compile(r"name \d", re.IGNORECASE)
 DAYS = (0, 20)  # before the day of the file: as published, and evaluated anew
 
 
@@ -98,6 +99,16 @@ def test_where_names_are_hidden_the_relations_have_none(store, before):
         assert cursor.execute("SELECT count(DISTINCT site) FROM patients").fetchall() == [(len(wards.SITES),)]
     view = store.view(NAMELESS, as_of)
     assert view.count(Filters()) > 0 == view.count(Filters(search="Name"))
+    assert view.count(Filters(search="s1-P")) == store.view(EVERYTHING, as_of).count(Filters(search="s1-P")) > 0
+
+
+@pytest.mark.parametrize("before", DAYS)
+def test_where_names_are_hidden_no_text_of_any_relation_has_one(store, before):
+    as_of = store.about.as_of - timedelta(days=before)
+    with store.view(EVERYTHING, as_of).day(as_of) as cursor:
+        assert {name for name, _ in told_by(cursor, A_NAME)} >= {"patients", "listed"}
+    with store.view(NAMELESS, as_of).day(as_of) as cursor:
+        assert told_by(cursor, A_NAME) == {}
 
 
 @pytest.mark.parametrize("sight", [NORTH, NAMELESS, NOBODY])
@@ -243,13 +254,13 @@ def naming(tmp_path_factory):
     store.close()
 
 
-def told_by(cursor):
+def told_by(cursor, name_of_somebody=TOLD):
     """{relation and column: the texts in it that name somebody}."""
     found = {}
     for name, columns in relations_of(cursor).items():
         for column in columns:
             texts = cursor.execute(f'SELECT DISTINCT CAST("{column}" AS TEXT) FROM {quoted(name)}').fetchall()
-            named = {text for (text,) in texts if text and TOLD.search(text)}
+            named = {text for (text,) in texts if text and name_of_somebody.search(text)}
             if named:
                 found[name, column] = named
     return found

@@ -19,6 +19,7 @@ from leuko.evaluation import COLUMNS
 from leuko.publish import load_csv
 from leuko.store import MOST_ROWS, REPLAYS, Filters, Store, StoreError
 from tests import wards
+from tests.cohort_wards import Ward
 from tests.without_rights import not_to_be_written
 
 USERS = 20
@@ -246,6 +247,44 @@ def test_search_finds_a_part_of_the_name(store, hospital):
     found = store.view().worklist(Filters(search="nAME 7"))
     assert not found.empty
     assert set(found["patient_id"]) <= set(named)
+
+
+@pytest.mark.parametrize("day", [None, PAST[1]], ids=["the last day", "a past day"])
+@pytest.mark.parametrize("names", [True, False], ids=["with names", "without names"])
+def test_a_search_finds_whose_id_has_the_words_and_where_names_are_seen_whose_name(store, hospital, names, day):
+    name_of = dict(zip(hospital.patients["patient_id"], hospital.patients["name"], strict=True)) if names else {}
+    view = store.view(Sight(None, names), day)
+    everybody = {*view.worklist(Filters(), per_page=MOST_ROWS)["patient_id"]}
+    for words in ("S7-p1", "p1", "7", "nAME 7", "name 1", "me 1", "p1name", "P1 Name", "1\x1fname", "nobody"):
+        expected = {
+            patient for patient in everybody
+            if words.lower() in patient.lower() or words.lower() in name_of.get(patient, "").lower()
+        }  # fmt: skip
+        assert {*view.worklist(Filters(search=words), per_page=MOST_ROWS)["patient_id"]} == expected, words
+
+
+@pytest.mark.parametrize("words", ["S7-P1Name 7", "1 Name", "1\x1fName", "P1\x1fn"])
+def test_nothing_is_found_that_spans_the_id_and_the_name(store, words):
+    assert store.view().count(Filters(search="S7-P1")) > 0 and store.view().count(Filters(search="Name 7")) > 0
+    assert store.view().count(Filters(search=words)) == 0
+
+
+def test_letters_beyond_english_are_found_in_any_case(tmp_path):
+    ward = Ward()
+    ward.add("Ö1", {0: 3000}, name="Åsa ÖSTRÖM")
+    ward.add("P2", {0: 3000}, name="Élodie Petit")
+    with closing(ward.open(tmp_path)) as opened:
+        finds = {"åsa öström": {"Ö1"}, "ÅSA": {"Ö1"}, "ö1": {"Ö1"}, "ÉLOD": {"P2"}, "oström": set()}
+        for words, patients in finds.items():
+            assert {*opened.view().worklist(Filters(search=words))["patient_id"]} == patients, words
+
+
+def test_no_frame_of_a_page_has_the_text_that_a_search_looks_through(store):
+    view = store.view()
+    listed = view.worklist(Filters())
+    patient = view.patient(listed["patient_id"].iloc[0])
+    for frame in (listed, view.courses(Filters(), [patient.about["patient_id"]]), patient.worklist):
+        assert len(frame) and not [column for column in frame if frame[column].astype(str).str.contains("\x1f").any()]
 
 
 def test_a_filter_is_told_in_words():

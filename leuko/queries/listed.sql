@@ -1,5 +1,6 @@
 -- The worklist as a screen shows it: with the patient, the vocabulary of statuses and what to do in one sentence. `place`
--- is a key that sorts from the most urgent on; `alone`: the patient has no other course.
+-- is a key that sorts from the most urgent on; `alone`: the patient has no other course. `sought`: what a search looks
+-- through, id and name in small letters with the control character 31 between them.
 SELECT
     create_sort_key(
         statuses.urgency, 'ASC NULLS LAST', worklist.since, 'ASC NULLS LAST', worklist.patient_id, 'ASC NULLS LAST',
@@ -27,7 +28,8 @@ SELECT
     worklist.why, worklist.mismatch, worklist.dose_mg, worklist.dose_now_mg, worklist.dose_unit,
     worklist.first_dose_mg, worklist.starting_dose_mg,
     worklist.last_anc, worklist.last_anc_comparator, worklist.last_anc_derived, worklist.last_anc_on,
-    worklist.since, worklist.next_lab_due_on, worklist.certainty, worklist.course
+    worklist.since, worklist.next_lab_due_on, worklist.certainty, worklist.course,
+    lower(worklist.patient_id || chr(31) || coalesce(patients.name, '')) AS sought
 FROM worklist
 JOIN statuses ON statuses.status = worklist.status
 LEFT JOIN patients ON patients.patient_id = worklist.patient_id
