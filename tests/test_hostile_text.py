@@ -2,6 +2,7 @@
 
 import ast
 import re
+from urllib.parse import quote
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -13,6 +14,7 @@ from tests import wards
 from tests.serving import ROOT, app_at, type_into
 
 CODE = [ROOT / "dashboard.py", *sorted((ROOT / "pages").rglob("*.py"))]
+ADDRESSES = "https://192.0.2.1/a www.example.org HTTP://192.0.2.1 nurse@example.org"
 TEXTS = (
     "<script>document.title='run'</script>",
     "<img src=x onerror=\"document.title='run'\">",
@@ -23,10 +25,12 @@ TEXTS = (
     "\u202eright to left\u2066",
     "a\x07b\x1b[31mc\x00d",
     "O'Hara \"Sons\" -- {{7*7}} ${7*7} {0} %s",
+    ADDRESSES,
     "L" * 10_000,
 )
 TAG = re.compile(r"(?<!\\)<(?:script|img|iframe)")
 LINK = re.compile(r"(?<!\\)\]\((?:javascript:|http://192)")  # in Markdown; escaped, it stands behind a backslash
+ADDRESS = re.compile(r"(?i)https?://192|www\.|\w@\w")  # in Markdown, a link by itself, also where it is escaped
 ASKED = {
     "panel": [{}, {"site": TEXTS[1]}, {"as_of": TEXTS[0]}],
     "patient": [{"mark": TEXTS[0]}, {"mark": "2026-02-02", "mark_words": TEXTS[1]}],
@@ -86,7 +90,8 @@ def unescaped(app: AppTest) -> list[str]:
     markdown = [str(element.value) for kind in kinds for element in kind]
     markdown += [str(box.label) for kind in (app.expander, app.button) for box in kind]
     tags = [piece for piece in html + markdown if TAG.search(piece)]
-    return tags + [piece for piece in markdown if LINK.search(piece)]
+    links = [piece for piece in markdown if LINK.search(piece) or ADDRESS.search(piece.replace("\\", ""))]
+    return tags + links
 
 
 @pytest.mark.parametrize("page", sorted(ASKED))
@@ -117,7 +122,7 @@ def test_the_walk_sees_what_it_looks_for():
         st.html(f"<p>{text}</p>")
         st.markdown(text)
 
-    for text, found in ((TEXTS[0], 2), (TEXTS[3], 1), (shared.plain(TEXTS[0]), 0), (shared.plain(TEXTS[3]), 0)):
+    for text, found in ((TEXTS[0], 2), (TEXTS[3], 1), *((shared.plain(each), 0) for each in TEXTS)):
         assert len(unescaped(AppTest.from_function(page, args=(text,)).run())) == found, text
 
 
@@ -129,11 +134,13 @@ def test_in_a_browser_nothing_of_it_runs_or_loads(server, database, browser_page
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     for name in sorted(ASKED):
-        for address in ("", "?patient=" + patients(database)[0]) if name == "patient" else ("",):
+        told = ("?patient=" + patients(database)[0], "?as_of=" + quote(ADDRESSES))
+        for address in ("", *told) if name == "patient" else ("",):
             page.goto(f"{running.url}/{name}{address}")
             page.get_by_text("Simulated data").first.wait_for()
             page.wait_for_timeout(2000)
             assert page.title() != "run" and page.locator("iframe").count() == 0
+            assert page.locator("a").filter(has_text=re.compile(r"example\.org|192\.0")).count() == 0
     assert [url for url in asked if not url.startswith((running.url, "data:", "blob:"))] == []
 
 

@@ -31,6 +31,8 @@ FILE_DAY = "day_of_file"  # in the session: the day of the file when a page was 
 NONE = "–"  # what stands where there is no value
 NAME_LINE = 12  # characters in a line of a narrow column: two lines are for the name, the third for the id
 REASONS = 6  # that are named in one line
+# What Markdown makes a link of by itself: an address of a page or of a person.
+LINKED = re.compile(r"(?i)(?<=https:)(?=//)|(?<=http:)(?=//)|(?<=www)(?=\.)|(?<=\S)(?=@\S)")
 UNIT = re.compile(r"(?<=\d) (?=(?:%|mg|g/L|cells/µL|×10⁹/L)(?!\w))")  # the space between a number and its unit
 WITHIN = threading.Event()  # that the gate of the dashboard stands before this server
 OUTSIDE = "This page shows nothing by itself: it is a part of the dashboard, `streamlit run dashboard.py`."
@@ -169,8 +171,11 @@ def unbroken(text: str) -> str:
 
 
 def plain(text: object) -> str:
-    """Text from the data as it is, where Streamlit would read it as Markdown."""
-    return "" if is_missing(text) else re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:])", r"\\\1", unbroken(str(text)))
+    """Text from the data as it is, where Streamlit would read it as Markdown; an address in it is no link."""
+    if is_missing(text):
+        return ""
+    unlinked = LINKED.sub("\N{WORD JOINER}", unbroken(str(text)))
+    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:])", r"\\\1", unlinked)
 
 
 def counted(how_many: int, one: str, many: str = "") -> str:
