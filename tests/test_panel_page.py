@@ -290,10 +290,11 @@ def test_how_many_are_shown_of_how_many(open_panel):
         ("7 of 11 (64 %)", "7 of 11 (64\xa0%)"),
         ("95 % interval 35 to 85 %", "95\xa0% interval 35 to 85\xa0%"),
         ("100 mg, ANC 430 cells/µL or 0.43 ×10⁹/L", "100\xa0mg, ANC 430\xa0cells/µL or 0.43\xa0×10⁹/L"),
+        ("No G-CSF dose; GM-CSF, patient G-CSFX-1", "No G\u2011CSF dose; GM-CSF, patient G-CSFX-1"),
         ("64% of 7 mgs in 2 days, some % more", "64% of 7 mgs in 2 days, some % more"),
     ],
 )
-def test_no_line_ends_between_a_number_and_its_unit(words, whole):
+def test_no_line_ends_between_a_number_and_its_unit_nor_within_a_short_name(words, whole):
     assert shared.unbroken(words) == whole
 
 

@@ -88,7 +88,8 @@ def draw(database, monkeypatch):
 
 def html_of(app: AppTest) -> str:
     """What is read of it: without the names of columns that only a narrow screen shows."""
-    shown = "\n".join(element.proto.body for element in app.get("html")).replace("\xa0", " ")
+    shown = "\n".join(element.proto.body for element in app.get("html"))
+    shown = shown.replace("\xa0", " ").replace("\u2011", "-")
     return re.sub(' data-name="[^"]*"', "", shown)
 
 

@@ -34,6 +34,7 @@ REASONS = 6  # that are named in one line
 # What Markdown makes a link of by itself: an address of a page or of a person.
 LINKED = re.compile(r"(?i)(?<=https:)(?=//)|(?<=http:)(?=//)|(?<=www)(?=\.)|(?<=\S)(?=@\S)")
 UNIT = re.compile(r"(?<=\d) (?=(?:%|mg|g/L|cells/µL|×10⁹/L)(?!\w))")  # the space between a number and its unit
+GROWTH_FACTOR = re.compile(r"(?<=\bG)-(?=CSF\b)")  # the hyphen at which a line would end
 WITHIN = threading.Event()  # that the gate of the dashboard stands before this server
 OUTSIDE = "This page shows nothing by itself: it is a part of the dashboard, `streamlit run dashboard.py`."
 # Names in the address: a day that a patient's figure marks and the words beside it, and the days that it shows.
@@ -166,8 +167,8 @@ def moment(value: datetime) -> str:
 
 
 def unbroken(text: str) -> str:
-    """The same text, in which no line ends between a number and its unit."""
-    return UNIT.sub("\N{NO-BREAK SPACE}", text)
+    """The same text, in which no line ends between a number and its unit, nor within `G-CSF`."""
+    return GROWTH_FACTOR.sub("\N{NON-BREAKING HYPHEN}", UNIT.sub("\N{NO-BREAK SPACE}", text))
 
 
 def plain(text: object) -> str:
