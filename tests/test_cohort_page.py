@@ -174,6 +174,25 @@ def test_the_bands_are_those_of_the_table_and_their_words_stand_beside_them(open
         assert {band_words(band, CELLS) for band in read_rows("bands")} <= words
 
 
+def test_where_protocols_do_not_agree_a_threshold_says_in_one_line_below_it_how_far_it_goes():
+    rows = [
+        ("a", "hold", "<", 500, True), ("a", "resume", ">=", 1000, True),
+        ("b", "hold", "<", 1000, False), ("b", "resume", ">=", 1000, False),
+        ("c", "hold", "<", 750, True), ("c", "resume", ">=", 1000, True),
+    ]  # fmt: skip
+    columns = ["protocol", "role", "operator", "number", "verified"]
+    thresholds = pd.DataFrame(rows, columns=columns).assign(analyte="anc")
+    assert trajectories.threshold_lines(thresholds, CELLS) == {
+        500: ["500: hold<br>(1 of 3 protocols)"],
+        750: ["750: hold<br>(1 of 3 protocols)"],
+        1000: ["1,000: hold or resume<br>(not all verified)"],
+    }
+    some = trajectories.threshold_lines(thresholds[thresholds["role"].eq("hold")], CELLS)
+    assert some[1000] == ["1,000: hold<br>(1 of 3 protocols, not all verified)"]
+    one = trajectories.threshold_lines(thresholds[thresholds["protocol"].eq("b")], CELLS)
+    assert one == {1000: ["Hold below 1,000 and resume at least 1,000<br>(not verified)"]}
+
+
 def test_a_week_is_coloured_by_its_band_and_one_without_a_count_is_not(open_page):
     figure, _ = charts(open_page())["weeks"]
     cells, targets = figure["data"]

@@ -13,7 +13,7 @@ from leuko.figures.counts import LOWEST_TOP, CountScale, band_roles, band_shape,
 from leuko.figures.panels import rows
 from leuko.protocols.words import in_words
 
-MARGIN = {"l": 104, "r": 196, "t": 12, "b": 76}
+MARGIN = {"l": 104, "r": 232, "t": 12, "b": 76}
 HANDLES = 20  # invisible points across the axis that make a line answer between its counts too
 FEW = 10  # courses of which each can be followed
 ABOVE = 1.5  # the axis reaches so many times the highest upper quartile; single counts may lie above it
@@ -81,9 +81,9 @@ def threshold_lines(thresholds: pandas.DataFrame, unit: CountUnit) -> dict[float
         is_shown = agree and band_roles().issuperset(asked.itertuples(index=False, name=None))
         if is_shown and same["verified"].all():
             continue
-        said = in_full(asked, unit) if agree else in_short(same, protocols, unit)
-        mark = "" if same["verified"].all() else "<br>(not verified)" if agree else "<br>(not all verified)"
-        marked[float(number)] = [said[0].upper() + said[1:] + mark]
+        said = in_full(asked, unit) if agree else in_short(same, unit)
+        remarks = remarks_on(same, protocols, agree=agree)
+        marked[float(number)] = [said[0].upper() + said[1:] + (f"<br>({', '.join(remarks)})" if remarks else "")]
     return marked
 
 
@@ -94,11 +94,16 @@ def in_full(asked: pandas.DataFrame, unit: CountUnit) -> str:
     )
 
 
-def in_short(same: pandas.DataFrame, protocols: int, unit: CountUnit) -> str:
-    """`1,000: hold or resume (16 of 20 protocols)`; `1,000: resume` where all of them do."""
-    number, those = unit.number(same["number"].iat[0]), same["protocol"].nunique()
-    roles = " or ".join(sorted(same["role"].unique()))
-    return f"{number}: {roles}" + (f"<br>({those} of {protocols} protocols)" if those < protocols else "")
+def in_short(same: pandas.DataFrame, unit: CountUnit) -> str:
+    """`1,000: hold or resume`."""
+    return f"{unit.number(same['number'].iat[0])}: {' or '.join(sorted(same['role'].unique()))}"
+
+
+def remarks_on(same: pandas.DataFrame, protocols: int, *, agree: bool) -> list[str]:
+    """`16 of 20 protocols`, `not all verified`: how far the words of a number go, together on one line."""
+    those = same["protocol"].nunique()
+    few = [f"{those} of {protocols} protocols"] if not agree and those < protocols else []
+    return few if same["verified"].all() else [*few, "not verified" if agree else "not all verified"]
 
 
 def faint(lines: pandas.DataFrame, unit: CountUnit, ink: Ink) -> dict:
