@@ -27,7 +27,7 @@ said AS (
     SELECT
         CAST(events.patient_id AS TEXT), CAST(events.occurred_at AS TIMESTAMP),
         'A fever was recorded on ' || moment_words(CAST(events.occurred_at AS TIMESTAMP))
-        || coalesce(' (' || nullif(trim(CAST(events.value AS TEXT)), '') || ')', '')
+        || coalesce(' (as “' || nullif(trim(CAST(events.value AS TEXT)), '') || '”)', '')
     FROM events
     JOIN watched ON watched.patient_id = CAST(events.patient_id AS TEXT)
     WHERE CAST(events.kind AS TEXT) = 'fever' AND CAST(events.occurred_at AS TIMESTAMP) < $after
