@@ -253,10 +253,10 @@ def draw_decisions(found: Difference) -> None:
     shown = pd.DataFrame(
         {
             "Patient": shared.who(decisions),
-            "Decided on": decisions["decided_on"].map(shared.day),
-            "When": decisions["moment"].map(MOMENTS),
             "Before": said(decisions, "action", "before"),
             "After": said(decisions, "action", "after"),
+            "Decided on": decisions["decided_on"].map(shared.day),
+            "When": decisions["moment"].map(MOMENTS),
             "The old table says": decisions["why_before"].map(short),
             "The new table says": decisions["why_after"].map(short),
         }

@@ -11,8 +11,8 @@ CREATE OR REPLACE TEMP MACRO row_words(place, line, words) AS
     END;
 CREATE OR REPLACE TEMP MACRO row_name(place, line, action) AS
     CASE
-        WHEN action IS NULL THEN 'nothing'
+        WHEN action IS NULL THEN 'no decision'
         WHEN place = 3 THEN coalesce('clause ' || line, 'no clause')
         WHEN place = 4 THEN 'decision at a draw ' || line
-        ELSE 'the thresholds'
+        ELSE action || ' by the thresholds'
     END;
