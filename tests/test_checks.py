@@ -66,11 +66,11 @@ CASES = {
     ),
     "unit_jumps": (
         {"labs": [lab("4", **BEFORE), lab("4", "cells/uL")]},
-        "ANC 4 10*9/L on 10 January 2026, then 4 cells/uL on 1 February 2026",
+        "ANC 4 × 10*9/L on 10 January 2026, then 4 cells/uL on 1 February 2026",
         {"labs": [lab("3.999", **BEFORE), lab("4", "cells/uL")]}, {"labs": [lab("4")]},
     ),
     "anc_above_wbc": (
-        {"labs": [lab("2.2"), wbc("2.1")]}, "ANC 2.2 10*9/L, white cells 2.1 10*9/L",
+        {"labs": [lab("2.2"), wbc("2.1")]}, "ANC 2.2 × 10*9/L, white cells 2.1 × 10*9/L",
         {"labs": [lab("2.1"), wbc("2.1")]}, {"labs": [lab("2.2"), wbc("2.1", at="2026-02-01T08:01")]},
     ),
     "doses_without_anc": (
@@ -78,23 +78,23 @@ CASES = {
         {"labs": [lab("2.1")]}, {"labs": [lab("2.1")], "exposures": [DASATINIB[0] | {"drug": "aspirin"}]},
     ),
     "contradicting": (
-        {"labs": [lab("0.9"), lab("1.1")]}, "ANC 0.9 10*9/L and 1.1 10*9/L",
+        {"labs": [lab("0.9"), lab("1.1")]}, "ANC 0.9 × 10*9/L and 1.1 × 10*9/L",
         {"labs": [lab("0.9"), lab("1.1", **LATER)]}, {"labs": [lab("0.9"), lab("1.1", specimen="other tube")]},
     ),
     "two_units": (
-        {"labs": [lab("0.9"), lab("900", "cells/uL")]}, "ANC 900 cells/uL and 0.9 10*9/L: the same count",
+        {"labs": [lab("0.9"), lab("900", "cells/uL")]}, "ANC 900 cells/uL and 0.9 × 10*9/L: the same count",
         {"labs": [lab("0.9"), lab("0.9", "K/uL")]}, {"labs": [lab("0.9"), wbc("900", "cells/uL")]},
     ),
     "low_resolution": (
-        {"labs": [lab("0.5")]}, "ANC 0.5 10*9/L may be 450 to 549 cells/µL; dasatinib-guideline holds below 500",
+        {"labs": [lab("0.5")]}, "ANC 0.5 × 10*9/L may be 450 to 549 cells/µL; dasatinib-guideline holds below 500",
         {"labs": [lab("0.6")]}, {"labs": [lab("0.1")]},
     ),
     "after_death": (
-        {"labs": [lab("2")], "patients": [{"died_on": "2026-01-31"}]}, "ANC 2 10*9/L, died on 31 January 2026",
+        {"labs": [lab("2")], "patients": [{"died_on": "2026-01-31"}]}, "ANC 2 × 10*9/L, died on 31 January 2026",
         {"labs": [lab("2")], "patients": [DIED]}, {"labs": [lab("2")], "patients": [BORN]},
     ),
     "before_birth": (
-        {"labs": [lab("2")], "patients": [{"birth_date": "2026-02-02"}]}, "ANC 2 10*9/L, born on 2 February 2026",
+        {"labs": [lab("2")], "patients": [{"birth_date": "2026-02-02"}]}, "ANC 2 × 10*9/L, born on 2 February 2026",
         {"labs": [lab("2")], "patients": [BORN]}, {"labs": [lab("2")], "patients": [DIED]},
     ),
     "future_dates": (
@@ -106,7 +106,7 @@ CASES = {
         {"labs": [lab("2")]}, {"labs": [wbc("2")]},
     ),
     "corrected": (
-        {"labs": [lab("0.9"), lab("1.1", **LATER)]}, "ANC 0.9 10*9/L then 1.1 10*9/L",
+        {"labs": [lab("0.9"), lab("1.1", **LATER)]}, "ANC 0.9 × 10*9/L then 1.1 × 10*9/L",
         {"labs": [lab("0.9"), lab("0.9", **LATER)]}, {"labs": [lab("0.9")]},
     ),
     "duplicates": (
@@ -233,7 +233,7 @@ def test_results_that_came_again_are_told_apart(labs, told):
 def test_two_counts_of_one_specimen_that_differ_are_named():
     with closing(read([lab("0.9"), lab("450", "cells/uL")])) as con:
         (words,) = checks.failing(con, "two_units", AS_OF)["words"]
-    assert words == "ANC 450 cells/uL and 0.9 10*9/L: not the same count, 450 and 900 cells/µL"
+    assert words == "ANC 450 cells/uL and 0.9 × 10*9/L: not the same count, 450 and 900 cells/µL"
 
 
 @pytest.mark.parametrize(("patient", "told"), [

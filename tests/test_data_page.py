@@ -212,7 +212,7 @@ def test_a_check_opens_its_rows_and_closes_again(open_page):
     rows = frame_with(app, "Found")
     assert rows.values.tolist() == [[
         "Nora *North*, N1", "5 January 2026",
-        "ANC 0.5 10*9/L may be 450 to 549 cells/µL; dasatinib-guideline holds below 500", "labs.csv row 1",
+        "ANC 0.5 × 10*9/L may be 450 to 549 cells/µL; dasatinib-guideline holds below 500", "labs.csv row 1",
     ]]  # fmt: skip
     app.button(key="open_low_resolution").click().run()
     assert "check" not in app.query_params
