@@ -16,14 +16,15 @@ from leuko.workbook import write_csv
 from pages.common import shared, sign_in
 from pages.common.opened import draw_file, opened
 
+WIDTHS = {"Patient": 110, "What of it": 240}  # pixels: empty in most lines, so no width comes of itself
 NAMES = {
     "at": "When (UTC)",
     "who": "Who",
-    "roles": "Roles",
-    "address": "From",
     "opened": "Opened",
     "patient": "Patient",
     "what": "What of it",
+    "roles": "Roles",
+    "address": "From",
     "sub": "Account",
     "iss": "Of the provider",
 }
@@ -54,8 +55,14 @@ def draw_lines(rows: pd.DataFrame) -> None:
         if len(rows) == MOST_LINES
         else f"{shared.counted(len(rows), 'line')}, the newest first."
     )
-    shown = rows.assign(at=rows["at"].str.slice(stop=19).str.replace("T", " ")).rename(columns=NAMES)
-    st.dataframe(shown, hide_index=True, placeholder=shared.NONE, alt="The access log, the newest line first")
+    shown = rows.assign(at=rows["at"].str.slice(stop=19).str.replace("T", " "))[list(NAMES)].rename(columns=NAMES)
+    st.dataframe(
+        shown,
+        hide_index=True,
+        placeholder=shared.NONE,
+        column_config={name: st.column_config.TextColumn(width=width) for name, width in WIDTHS.items()},
+        alt="The access log, the newest line first",
+    )
     draw_file("These lines (CSV)", partial(csv_file, rows), "access_log.csv", "text/csv", key="download_log")
 
 
