@@ -9,6 +9,9 @@ PADDING = "padding:0.3rem 1.2rem 0.3rem 0;border:0;border-bottom:1px solid #8884
 SHORT, LONG = 20, 40  # characters: a column of short cells is never broken, one of sentences keeps a width to read
 NARROW, GAP = 46, 1  # characters across a narrow screen, and between two columns
 STYLE = """
+@media (max-width: 900px) {
+    .stacked th, .stacked td, .flowing th, .flowing td { padding-right: 0.6rem !important; }
+}
 @media (max-width: 640px) {
     .stacked, .flowing { font-size: 0.9rem; }
     .stacked td, .flowing td { min-width: 0 !important; white-space: normal !important; }
