@@ -14,7 +14,6 @@ from pandas.io.formats.style import Styler
 
 from leuko.access import Sight
 from leuko.count_units import CountUnit
-from leuko.figures.findings import shortened
 from leuko.store import MOST_ROWS, About, Aside, Filters
 from pages.common import address, clicks, shared
 from pages.common.alerts import draw_alerts_of_panel
@@ -32,7 +31,7 @@ PER_PAGE = 50
 ROW_HEIGHT = 66  # pixels: Streamlit wraps text only in rows of more than 64
 MOST_ALERTS = 200  # of a kind
 TO_DO_LINE = 43  # characters that fit in a line; the patient's page has what three of them do not hold
-PLACE_LINE = 9  # the same of a site, with two of them
+PLACE_LINE = 9  # small letters in a line of a site, with two of them
 TABLE_HEIGHT = 640
 STYLE = """
 .st-key-filters > div { flex: 1 1 8.2rem; min-width: 0; }
@@ -135,7 +134,7 @@ def shown_sentence(counts: dict, page: int) -> str:
 def as_table(worklist: pd.DataFrame, as_of: date, remarks: pd.Series, unit: CountUnit) -> pd.DataFrame:
     """The worklist as on the screen; nothing else is in it, since a hidden column can be shown again."""
     waited = pd.Timestamp(as_of) - pd.to_datetime(worklist["since"])
-    site = worklist["site"].map(lambda name: shared.in_lines(name, PLACE_LINE, 2, shortened), na_action="ignore")
+    site = worklist["site"].map(lambda name: shared.name_in_lines(name, PLACE_LINE), na_action="ignore")
     return pd.DataFrame(
         {
             "Status": worklist["icon"] + " " + worklist["word"] + remarks,

@@ -113,6 +113,8 @@ def test_not_quite_none_or_all_never_reads_as_none_or_all(rate, said):
 def test_names_in_a_sentence():
     assert [listed(["A"]), listed(["A", "B"]), listed(["A", "B", "C"])] == ["A", "A and B", "A, B and C"]
     assert (shortened("12345", 5), shortened("123456", 5)) == ("12345", "1234…")
+    assert (shortened("ABC", 5), shortened("ABCD", 5)) == ("ABC", "AB…"), "capitals are wider"
+    assert shortened("ABCDE", 2) == "…"
 
 
 # ---------------------------------------------------------------- the funnel

@@ -309,6 +309,20 @@ def test_a_sentence_is_cut_where_its_lines_are_full(words, cut):
     assert shared.in_lines(words, 8, 3) == cut
 
 
+@pytest.mark.parametrize(
+    ("name", "cut"),
+    [
+        ("Anna-Maria Overgaard", "Anna-Maria Overgaard"),
+        ("Anna-Maria Overgaard Lindqvist", "Anna-Maria Overgaard …"),
+        ("ADA IMAROV", "ADA IMAROV"),
+        ("ANNA-MARIA OVERGAARD", "ANNA-MARIA OV…"),  # eight capitals are as wide as a line of twelve small letters
+        ("Ö" * 90, "Ö" * 15 + "…"),
+    ],
+)
+def test_a_name_in_capitals_is_cut_earlier_so_that_the_id_below_it_stays_in_sight(name, cut):
+    assert shared.name_in_lines(name, 12) == cut
+
+
 def test_a_page_beyond_the_last_is_the_last(open_panel):
     assert "Showing 1–7 of 7 courses" in said(open_panel(page="99"))
 

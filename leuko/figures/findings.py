@@ -49,7 +49,11 @@ def listed(names: Sequence[str]) -> str:
 
 
 def shortened(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+    """At most as wide as `longest` small letters, then `…`: of a name in capitals, fewer."""
+    if labels.breadth(text) <= longest:
+        return text
+    fits = (length for length in range(longest, 1, -1) if labels.breadth(text[: length - 1]) <= longest - 1)
+    return f"{text[: next(fits, 1) - 1]}…"
 
 
 def limit_name(coverage: float) -> str:

@@ -10,6 +10,7 @@ from leuko.count_units import in_digits
 
 PLOT_WIDTH = 880  # pixels between the axes on an ordinary screen; labels are thinned out for this width
 CHARACTER = 6.8  # pixels of one character at the size of the labels
+CAPITAL = 1.4  # as wide as a small letter is a capital
 LINE = 15  # pixels from one line of text to the next
 BOX = 64  # characters on a line of a hover
 GAP = 8  # pixels kept free after a label
@@ -34,6 +35,11 @@ def number_in_words(value: float) -> str:
 def amount(value: float, unit: str | None) -> str:
     """`100 mg`; a dose whose unit is not recorded stands alone."""
     return f"{number_in_words(round(value, 6))} {unit or ''}".strip()
+
+
+def breadth(text: str) -> float:
+    """How many small letters these words are as wide as."""
+    return len(text) + (CAPITAL - 1) * sum(map(str.isupper, text))
 
 
 def cut_short(words: str, length: int) -> str:

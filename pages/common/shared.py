@@ -19,8 +19,8 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from leuko.access import Sight
 from leuko.figures.findings import shortened
+from leuko.figures.labels import breadth, number_in_words
 from leuko.figures.labels import cut_short as cut_short
-from leuko.figures.labels import number_in_words
 from leuko.figures.palette import PALETTE
 from leuko.store import About, Aside, Store, StoreError
 from leuko.versions import published
@@ -29,7 +29,7 @@ from pages.common import address
 DATABASE = "data/leuko.duckdb"
 FILE_DAY = "day_of_file"  # in the session: the day of the file when a page was last drawn
 NONE = "–"  # what stands where there is no value
-NAME_LINE = 12  # characters in a line of a narrow column: two lines are for the name, the third for the id
+NAME_LINE = 12  # small letters in a line of a narrow column: two lines are for the name, the third for the id
 REASONS = 6  # that are named in one line
 # What Markdown makes a link of by itself: an address of a page or of a person.
 LINKED = re.compile(r"(?i)(?<=https:)(?=//)|(?<=http:)(?=//)|(?<=www)(?=\.)|(?<=\S)(?=@\S)")
@@ -140,14 +140,24 @@ def number(value: float | None, unit: str | None = "", comparator: str | None = 
 
 def who(rows: pd.DataFrame) -> pd.Series:
     """`name, id` for a list, where a long name is cut so that the id is always in sight."""
-    names = rows["name"].map(lambda name: in_lines(name, NAME_LINE, 2, shortened), na_action="ignore")
+    names = rows["name"].map(lambda name: name_in_lines(name, NAME_LINE), na_action="ignore")
     return both(names, rows["patient_id"])
 
 
-def in_lines(words: str, width: int, lines: int, cut: Callable[[str, int], str] = cut_short) -> str:
-    """The words, cut by `cut` where they do not fit in so many lines of so many characters."""
-    shorter = (cut(words, length) for length in range(width * lines, 1, -1))
+def in_lines(words: str, width: int, lines: int) -> str:
+    """The words, cut where they do not fit in so many lines of so many characters."""
+    shorter = (cut_short(words, length) for length in range(width * lines, 1, -1))
     return next(each for each in shorter if len(textwrap.wrap(each, width)) <= lines)
+
+
+def name_in_lines(name: str, width: int) -> str:
+    """The name, cut where it does not fit in two lines as wide as so many small letters: capitals are wider."""
+    shorter = (shortened(name, length) for length in range(2 * width, 0, -1))
+    return next(each for each in shorter if len(textwrap.wrap(each, _letters(each, width))) <= 2)
+
+
+def _letters(name: str, width: int) -> int:
+    return max(1, int(width * len(name) / breadth(name))) if name else width
 
 
 def both(first: pd.Series, second: pd.Series) -> pd.Series:
