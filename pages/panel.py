@@ -146,11 +146,16 @@ def as_table(worklist: pd.DataFrame, as_of: date, remarks: pd.Series, unit: Coun
             "Dose now": worklist["dose_now_mg"],
             "Last ANC": worklist["last_anc"].map(unit.value, na_action="ignore"),
             "Drawn on": worklist["last_anc_on"].map(shared.day),
-            "Last 12 ANC": worklist["recent_anc"].map(lambda last: [*map(unit.value, last)], na_action="ignore"),
+            "Last 12 ANC": worklist["recent_anc"].map(lambda last: trend(last, unit), na_action="ignore"),
             "Certainty": worklist["certainty"],
             "Site, clinician": shared.both(site, worklist["clinician"]),
         }
     )
+
+
+def trend(last: list[float], unit: CountUnit) -> list[float] | None:
+    """The counts of the line beside a course; one alone is no trend."""
+    return [*map(unit.value, last)] if len(last) > 1 else None
 
 
 def styled(table: pd.DataFrame, worklist: pd.DataFrame) -> Styler:
