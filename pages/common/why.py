@@ -121,7 +121,7 @@ def clause_rows(checks: pd.DataFrame) -> list[dict]:
     return [
         {
             "Clause": f"{check['clause']} ▶ decides" if check["chosen"] else check["clause"],
-            "Condition": "none"
+            "Condition": "otherwise"
             if shared.is_missing(check["fact"])
             else f"{check['fact']} {check['condition']}",
             "Found": check["found"],

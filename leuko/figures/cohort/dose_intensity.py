@@ -7,7 +7,7 @@ from leuko.facts import read_rows
 from leuko.figures import labels
 from leuko.figures.cohort.frame import Ink, blank
 from leuko.figures.counts import LOWEST_TOP, CountScale, band_shape, edge_labels, edge_words
-from leuko.figures.findings import percent
+from leuko.figures.findings import counted, percent
 from leuko.figures.panels import rows
 
 MARGIN = {"l": 72, "r": 108, "t": 12, "b": 52}
@@ -20,8 +20,11 @@ def sentence(courses: pandas.DataFrame, which: str, unit: CountUnit) -> str:
     """Of those given less than the starting dose, and of the others, the median of the lowest (or median) ANC."""
     less = courses["share_given"].lt(1)
     parts = {"less than the starting dose": courses[less], "all of it or more": courses[~less]}
-    said = [f"{len(part):,} were given {words}{middle(part, which, unit)}" for words, part in parts.items()]
-    return f"Of {len(courses):,} courses {', '.join(said)}."
+    said = [
+        f"{len(part):,} {'was' if len(part) == 1 else 'were'} given {words}{middle(part, which, unit)}"
+        for words, part in parts.items()
+    ]
+    return f"Of {counted(len(courses), 'course')} {', '.join(said)}."
 
 
 def middle(courses: pandas.DataFrame, which: str, unit: CountUnit) -> str:
