@@ -19,7 +19,7 @@ from leuko.figures.panels import HEADING_GAP, Panel, View, rows
 
 __all__ = ["GRADE_VERSION", "patient_figure", "use_in_words"]
 
-MARGIN = {"l": 104, "r": 196, "t": 72, "b": 44}  # room for names, edge labels, the tools and headings, days
+MARGIN = {"l": 104, "r": 228, "t": 72, "b": 44}  # room for names, edge labels, the tools and headings, days
 
 DAY_FIRST = [  # how days are written on the time axis, by the distance of its marks
     {"dtickrange": [None, 86_399_999], "value": "%H:%M\n%-d %b %Y"},
