@@ -12,11 +12,11 @@ from pages.common.picture import draw_format, draw_picture
 
 SCALES = ("linear", "log")
 SHOWN = "shown"  # in the address: the first and the last day that the figure shows
-# On a narrow screen the figure keeps the width that its labels need and is moved sideways; it opens at its right end,
+# Also on a tablet the figure keeps the width that its labels need and is moved sideways; it opens at its right end,
 # where the newest counts are, or at its left end where a marked day is.
 NARROW = (
     "<style>.st-key-figure {{ overflow-x: auto; direction: {direction}; }} .st-key-figure > * {{ direction: ltr; }} "
-    ".st-key-figure [data-testid=stElementContainer] {{ min-width: 760px; }}</style>"
+    ".st-key-figure [data-testid=stElementContainer] {{ min-width: 1120px; }}</style>"
 )
 # A zoom of the figure's own would be lost with whatever else changes; that by the box stands in the address.
 BAR = {"modeBarButtonsToRemove": ["lasso2d", "zoom2d", "zoomIn2d", "zoomOut2d", "autoScale2d"]}
