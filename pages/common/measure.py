@@ -378,8 +378,8 @@ def draw_graces(asked: Asked, measure: Measure) -> None:
     clicks.place("graces").dataframe(
         grace_table(table, setting, asked.minimum),
         column_config={
-            "Grace period": st.column_config.Column(width=110, alignment="right"),
-            "": st.column_config.Column(width=150),
+            "Grace period": st.column_config.Column(width=95, alignment="right"),
+            "": st.column_config.Column(width=85),
             "Rate": st.column_config.NumberColumn(width=75),
             "95 % interval": st.column_config.Column(width=130, alignment="right"),
         },
