@@ -32,8 +32,8 @@ STYLE = """<style>
 .wall-note { font-size: 1.2rem; }
 @media (max-width: 900px) {
     .wall { font-size: 1rem; }
-    .wall td:nth-child(n) { white-space: normal; padding-right: 0.6rem; }
-    .wall td:first-child { width: auto; }
+    .wall td:nth-child(n), .wall th:last-child { padding-right: 0.6rem; }
+    .wall td:first-child { width: auto; min-width: 6.5em; }
     .wall td:nth-child(2) { min-width: 5.5em; }
     .wall-head { font-size: 1.5rem; }
 }
