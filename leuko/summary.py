@@ -78,11 +78,11 @@ EPISODES = {  # head: width in mm, how it is set
     "Episode": (24, "one"),
     "Onset": (28, "one"),
     "Recovered": (28, "one"),
-    "Set off by": (15, "one"),
-    "Lowest ANC": (26, "number"),
+    "Set off by": (14, "one"),
+    "Lowest ANC": (23, "number"),
     "Lowest platelets": (17, "number"),
-    "Days below hold": (16, "number"),
-    "Days to recovery": (16, "number"),
+    "Days below hold": (18, "number"),
+    "Days to recovery": (18, "number"),
     "Dose at onset": (16, "number"),
 }
 DECISIONS = {"Day, drug": (31, ""), "Decision, by, certainty": (54, ""), "Why": (101, "")}
