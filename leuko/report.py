@@ -162,9 +162,14 @@ def numbers(row: Mapping[str, object], minimum: int) -> list[object]:
         *(row[ending] for ending in ENDINGS),
         Ready(f'<span class="few">{rate}</span>' if few else rate),
         interval_in_words(row, minimum),
-        row["median_days"],
-        row["p90_days"],
+        lasted(row["median_days"], row["measure"]),
+        lasted(row["p90_days"], row["measure"]),
     ]
+
+
+def lasted(number: float | None, measure: str) -> str | None:
+    """`1 day`, `38 minutes`: measures of both stand in one table."""
+    return None if pandas.isna(number) else counted(int(number), MEASURES[measure].unit.removesuffix("s"))
 
 
 def said(row: Mapping[str, object], measure: Measure, minimum: int) -> list[str]:

@@ -16,6 +16,7 @@ from leuko import audit
 from leuko.access import Sight
 from leuko.audit import Scope
 from leuko.extract import ENDINGS, extract, software_version
+from leuko.figures import findings
 from leuko.measures import MEASURES
 from leuko.publish import load_csv
 from leuko.report import PdfError, report_html, report_pdf
@@ -198,7 +199,8 @@ def test_the_numbers_are_those_of_the_view(page, store, by):
             row = shown[expected["group"]]
             assert numbers(row) == {name: expected[name] for name in ("population", *ENDINGS)}
             days = (expected["median_days"], expected["p90_days"])
-            said = ["–" if pandas.isna(number) else f"{number:,}" for number in days]
+            unit = MEASURES[measure].unit.removesuffix("s")
+            said = ["–" if pandas.isna(number) else findings.counted(int(number), unit) for number in days]
             assert [row["median"], row["90th percentile"]] == said
             of = expected["met"] + expected["not_met"]
             assert row["rate"].startswith(f"{expected['met']:,} of {of:,}")
