@@ -20,6 +20,7 @@ LOWEST = "lowest_anc"
 WHICH = {LOWEST: "Lowest ANC", "median_anc": "Median ANC"}
 UNGRADED = "Cannot tell: no limit of normal is known, or the count came as “below” or “above” a number."
 WIDTHS = {"trajectories": 720, "weeks": 720, "grades": 600, "days": 520}  # pixels that the labels of a figure need
+WIDTHS |= {"without_an_episode": 440, "not_yet_recovered": 440}
 # On a narrow screen such a figure keeps this width and is moved sideways; on a tablet two of them stand one below the
 # other, so that most of them fit.
 STYLE = " ".join(

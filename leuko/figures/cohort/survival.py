@@ -44,6 +44,7 @@ def figure(curve: Curve, sentence: str, states: str, minimum: int, theme: str = 
     layout = drawn["layout"]
     marks = day_marks(end)
     layout["xaxis"] |= {"range": [-0.01 * end, 1.02 * end], "tickvals": marks, "tickformat": ",d", "showgrid": False}
+    layout["xaxis"]["tickangle"] = 0  # slanted, they would stand in the numbers at risk
     layout["xaxis"]["title"] |= {"text": "days", "standoff": 34}
     layout["yaxis"] |= {
         "range": [0, 104],
