@@ -14,6 +14,7 @@ from leuko.figures import labels
 from leuko.figures.audit import HEIGHT, MARKS, NAMES, REACH, funnel_figure, months_between_marks, run_figure, spark
 from leuko.figures.findings import (
     edge_places,
+    fitted,
     funnel_findings,
     listed,
     name_places,
@@ -113,8 +114,8 @@ def test_not_quite_none_or_all_never_reads_as_none_or_all(rate, said):
 def test_names_in_a_sentence():
     assert [listed(["A"]), listed(["A", "B"]), listed(["A", "B", "C"])] == ["A", "A and B", "A, B and C"]
     assert (shortened("12345", 5), shortened("123456", 5)) == ("12345", "1234…")
-    assert (shortened("ABC", 5), shortened("ABCD", 5)) == ("ABC", "AB…"), "capitals are wider"
-    assert shortened("ABCDE", 2) == "…"
+    assert (fitted("12345", 5), fitted("123456", 5)) == ("12345", "1234…")
+    assert (fitted("ABC", 5), fitted("ABCD", 5), fitted("ABC", 2)) == ("ABC", "AB…", "…"), "capitals are wider"
 
 
 # ---------------------------------------------------------------- the funnel

@@ -17,11 +17,11 @@ from leuko.figures.findings import (
     Line,
     RunFindings,
     edge_places,
+    fitted,
     funnel_findings,
     limit_name,
     name_places,
     run_findings,
-    shortened,
 )
 from leuko.figures.palette import PALETTE
 from leuko.statistics import INNER, OUTER, Point
@@ -293,7 +293,7 @@ def point_traces(found: FunnelFindings, colours: dict[str, str]) -> list[dict]:
 def group_names(found: FunnelFindings, end: float, colours: dict[str, str]) -> list[dict]:
     """The names of the points outside the limits, beside them."""
     named: list[Point] = found.outside[:NAMES]
-    texts = [shortened(point.group, NAME) for point in named]
+    texts = [fitted(point.group, NAME) for point in named]
     places = [
         (point.of / end * labels.PLOT_WIDTH + BESIDE, 100 * SCALE * point.rate, text)
         for point, text in zip(named, texts, strict=True)

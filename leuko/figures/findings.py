@@ -49,11 +49,13 @@ def listed(names: Sequence[str]) -> str:
 
 
 def shortened(text: str, longest: int) -> str:
-    """At most as wide as `longest` small letters, then `…`: of a name in capitals, fewer."""
-    if labels.breadth(text) <= longest:
-        return text
-    fits = (length for length in range(longest, 1, -1) if labels.breadth(text[: length - 1]) <= longest - 1)
-    return f"{text[: next(fits, 1) - 1]}…"
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def fitted(text: str, longest: int) -> str:
+    """The text at most as wide as `longest` small letters, then `…`: of a name in capitals, fewer."""
+    shorter = (shortened(text, length) for length in range(longest, 0, -1))
+    return next((each for each in shorter if labels.breadth(each) <= longest), "…")
 
 
 def limit_name(coverage: float) -> str:

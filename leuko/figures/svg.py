@@ -18,6 +18,7 @@ from leuko.figures.findings import (
     RunFindings,
     counted,
     edge_places,
+    fitted,
     funnel_findings,
     name_places,
     run_findings,
@@ -87,7 +88,7 @@ def draw_points(frame: "Frame", found: FunnelFindings, end: float) -> None:
         name, *said = found.point_in_words(point)
         frame.mark(*place, shape, colour, f"{name}: {', '.join(said)}", hollow=not point.judged)
     named = found.outside[:NAMES]
-    texts = [shortened(point.group, NAME) for point in named]
+    texts = [fitted(point.group, NAME) for point in named]
     places = [
         (point.of / end * PLOT + BESIDE, HEIGHT * point.rate, text) for point, text in zip(named, texts, strict=True)
     ]

@@ -6,7 +6,7 @@ import pandas
 
 from leuko.figures import labels
 from leuko.figures.cohort.frame import Ink, blank, words
-from leuko.figures.findings import shortened
+from leuko.figures.findings import fitted
 from leuko.figures.panels import rows
 
 MARGIN = {"l": 132, "r": 148, "t": 12, "b": 52}
@@ -64,7 +64,7 @@ def figure(
 
 def tick(name: str, row: dict | None) -> str:
     """A group's name; what follows below it, heavy, where it is a heading."""
-    text = html.escape(shortened(name, NAME))
+    text = html.escape(fitted(name, NAME))
     return text if row else f"<b>{text}</b>"
 
 
