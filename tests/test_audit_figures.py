@@ -115,7 +115,7 @@ def test_names_in_a_sentence():
     assert [listed(["A"]), listed(["A", "B"]), listed(["A", "B", "C"])] == ["A", "A and B", "A, B and C"]
     assert (shortened("12345", 5), shortened("123456", 5)) == ("12345", "1234…")
     assert (fitted("12345", 5), fitted("123456", 5)) == ("12345", "1234…")
-    assert (fitted("ABC", 5), fitted("ABCD", 5), fitted("ABC", 2)) == ("ABC", "AB…", "…"), "capitals are wider"
+    assert (fitted("ABC", 5), fitted("ABCD", 5), fitted("ABC", 2)) == ("ABC", "AB…", "A…"), "capitals are wider"
 
 
 # ---------------------------------------------------------------- the funnel

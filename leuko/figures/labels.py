@@ -5,6 +5,7 @@ import re
 import textwrap
 from datetime import datetime
 from decimal import Decimal
+from itertools import pairwise
 
 from leuko.count_units import in_digits
 
@@ -38,8 +39,9 @@ def amount(value: float, unit: str | None) -> str:
 
 
 def breadth(text: str) -> float:
-    """How many small letters these words are as wide as."""
-    return len(text) + (CAPITAL - 1) * sum(map(str.isupper, text))
+    """How many small letters these words are as wide as; the first letter of a word may be a capital."""
+    capitals = sum(before.isalpha() and letter.isupper() for before, letter in pairwise(text))
+    return len(text) + (CAPITAL - 1) * capitals
 
 
 def cut_short(words: str, length: int) -> str:
