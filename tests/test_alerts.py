@@ -115,7 +115,7 @@ def test_the_alert_of_febrile_neutropenia_says_what_to_do_and_how_soon():
     (kind,) = (row for row in facts.read_rows("alert_kinds") if row["kind"] == "possible_febrile_neutropenia")
     assert kind["urgency"] == "1"
     assert kind["word"] == "Possible febrile neutropenia"
-    assert "ssess now; hospital and broad-spectrum antibiotics within 60 minutes of triage" in kind["to_do"]
+    assert "ssess; antibiotics within 60 minutes of triage; broad-spectrum, in hospital" in kind["to_do"]
 
 
 # ---------------------------------------------------------------- settings and tables change the bounds

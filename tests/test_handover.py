@@ -8,7 +8,8 @@ import pytest
 
 from leuko.access import Sight
 from leuko.extract import NOTICE
-from leuko.handover import NOW, SETS, handover_html
+from leuko.facts import read_rows
+from leuko.handover import NOW, SETS, handover_html, to_do
 from leuko.publish import load_csv
 from leuko.store import Filters, Store
 from tests import charts, hostile
@@ -146,7 +147,14 @@ def test_a_danger_comes_before_an_alert_that_is_none(tmp_path, stores):
 def test_one_line_a_patient_with_all_that_is_needed(mixed):
     first = lines(read(mixed))[0]
     assert first["What"] == "● Possible febrile neutropenia"
-    assert first["What to do"] == ("also ■ Hold; Assess now; hospital and broad-spectrum …")
+    assert first["What to do"] == ("also ■ Hold; Assess; antibiotics within 60 minutes of triage …")
+
+
+@pytest.mark.parametrize("how", SETS)
+@pytest.mark.parametrize("others", [[], ["■ Hold"]])
+def test_of_a_fever_the_antibiotics_are_named_however_small_the_line(how, others):
+    kind = next(each for each in read_rows("alert_kinds") if each["kind"] == "possible_febrile_neutropenia")
+    assert "antibiotics" in to_do({"word": kind["word"], "drug": None, "to_do": kind["to_do"]}, others, how)
 
 
 def test_a_line_says_who_what_since_when_and_the_counts(mixed):
