@@ -14,7 +14,7 @@ from tests import wards
 from tests.serving import ROOT, app_at, type_into
 
 CODE = [ROOT / "dashboard.py", *sorted((ROOT / "pages").rglob("*.py"))]
-ADDRESSES = "https://192.0.2.1/a www.example.org HTTP://192.0.2.1 nurse@example.org"
+ADDRESSES = "https://192.0.2.1/a www.example.org HTTP://192.0.2.1"
 TEXTS = (
     "<script>document.title='run'</script>",
     "<img src=x onerror=\"document.title='run'\">",
@@ -30,7 +30,7 @@ TEXTS = (
 )
 TAG = re.compile(r"(?<!\\)<(?:script|img|iframe)")
 LINK = re.compile(r"(?<!\\)\]\((?:javascript:|http://192)")  # in Markdown; escaped, it stands behind a backslash
-ADDRESS = re.compile(r"(?i)https?://192|www\.|\w@\w")  # in Markdown, a link by itself, also where it is escaped
+ADDRESS = re.compile(r"(?i)https?://192|www\.")  # in Markdown, a link by itself, also where it is escaped
 ASKED = {
     "panel": [{}, {"site": TEXTS[1]}, {"as_of": TEXTS[0]}],
     "patient": [{"mark": TEXTS[0]}, {"mark": "2026-02-02", "mark_words": TEXTS[1]}],

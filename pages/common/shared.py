@@ -31,8 +31,8 @@ FILE_DAY = "day_of_file"  # in the session: the day of the file when a page was 
 NONE = "–"  # what stands where there is no value
 NAME_LINE = 12  # small letters in a line of a narrow column: two lines are for the name, the third for the id
 REASONS = 6  # that are named in one line
-# What Markdown makes a link of by itself: an address of a page or of a person.
-LINKED = re.compile(r"(?i)(?<=https:)(?=//)|(?<=http:)(?=//)|(?<=www)(?=\.)|(?<=\S)(?=@\S)")
+# What Markdown makes a link of by itself. That of a colleague's address stays: it may be copied to hand over to him.
+LINKED = re.compile(r"(?i)(?<=https:)(?=//)|(?<=http:)(?=//)|(?<=www)(?=\.)")
 UNIT = re.compile(r"(?<=\d) (?=(?:%|mg|g/L|cells/µL|×10⁹/L)(?!\w))")  # the space between a number and its unit
 GROWTH_FACTOR = re.compile(r"(?<=\bG)-(?=CSF\b)")  # the hyphen at which a line would end
 WITHIN = threading.Event()  # that the gate of the dashboard stands before this server
@@ -182,7 +182,7 @@ def unbroken(text: str) -> str:
 
 
 def plain(text: object) -> str:
-    """Text from the data as it is, where Streamlit would read it as Markdown; an address in it is no link."""
+    """Text from the data as it is, where Streamlit would read it as Markdown; the address of a page is no link."""
     if is_missing(text):
         return ""
     unlinked = LINKED.sub("\N{WORD JOINER}", unbroken(str(text)))
