@@ -19,19 +19,20 @@ TALLEST = 420
 LOWEST = "lowest_anc"
 WHICH = {LOWEST: "Lowest ANC", "median_anc": "Median ANC"}
 UNGRADED = "Cannot tell: no limit of normal is known, or the count came as “below” or “above” a number."
-WIDTHS = {"trajectories": 720, "weeks": 720, "grades": 600, "days": 520}  # pixels that the labels of a figure need
-WIDTHS |= {"without_an_episode": 440, "not_yet_recovered": 440}
+WIDTHS = {  # pixels that the labels of a figure need
+    "trajectories": 720,
+    "weeks": 720,
+    "without_an_episode": 440,
+    "not_yet_recovered": 440,
+    "grades": 600,
+    "days": 520,
+}
 # On a narrow screen such a figure keeps this width and is moved sideways; on a tablet two of them stand one below the
 # other, so that most of them fit.
-STYLE = " ".join(
-    [
-        *(
-            f".st-key-chart_{name} {{ overflow-x: auto; }} "
-            f".st-key-chart_{name} [data-testid=stElementContainer] {{ min-width: {width}px; }}"
-            for name, width in WIDTHS.items()
-        ),
-        "@media (max-width: 900px) { [data-testid=stColumn] { min-width: 100%; } }",
-    ]
+STYLE = "@media (max-width: 900px) { [data-testid=stColumn] { min-width: 100%; } } " + " ".join(
+    f".st-key-chart_{name} {{ overflow-x: auto; }} "
+    f".st-key-chart_{name} [data-testid=stElementContainer] {{ min-width: {width}px; }}"
+    for name, width in WIDTHS.items()
 )
 
 
