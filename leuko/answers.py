@@ -43,10 +43,12 @@ def rewrite(
     answer(con, as_of, settings, temporary=True, on_step=lambda share: on_step(0.8 * share))
     con.execute(f"CREATE TEMP TABLE old_courses AS SELECT course FROM ({COURSES}) SEMI JOIN touched USING (patient_id)")
     highest = con.execute(f"SELECT coalesce(max(course), 0) FROM ({COURSES})").fetchall()[0][0]
+    con.begin()
     for table in WRITTEN:
         whose = "course IN (FROM old_courses)" if table == OF_COURSES else "patient_id IN (FROM touched)"
         con.execute(f"DELETE FROM base.{table} WHERE {whose}")
         con.execute(f"INSERT INTO base.{table} BY NAME {renumbered(con, table, highest)}")
+    con.commit()
     for table in (*READ, *WRITTEN, "old_courses"):
         con.execute(f"DROP TABLE temp.{table}")
     con.execute("ALTER TABLE temp.labs RENAME TO labs_now")

@@ -44,7 +44,8 @@ def write(
 ) -> None:
     """Write `changed_courses` of a load: what is another on `as_of` than in `before`, the version that it replaces.
 
-    The results of all who changed are in the tables `labs_before` and `labs`.
+    `labs_before` and `labs` (a table, or a query in brackets) have the results of all who changed, at least those of
+    the draws of which one is another.
     """
     before = con.execute("SELECT as_of FROM before.about").fetchall()[0][0]
     compare(con, unit, "before.worklist", known(labs_before, before), known(labs, as_of))

@@ -6,6 +6,7 @@ Each ends in a new version beside the old one, published in one step, so that re
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -29,10 +30,10 @@ ABOUT = """
     CREATE OR REPLACE TABLE about AS SELECT
         CAST($as_of AS DATE) AS as_of,
         least(
-            $as_of, (SELECT min(CAST(collected_at AS DATE)) FROM labs), (SELECT min(start_on) FROM exposures)
+            $as_of, (SELECT CAST(min(collected_at) AS DATE) FROM labs), (SELECT min(start_on) FROM exposures)
         ) AS first_day,
         greatest(
-            $as_of, (SELECT max(CAST(greatest(collected_at, reported_at) AS DATE)) FROM labs),
+            $as_of, (SELECT CAST(greatest(max(collected_at), max(reported_at)) AS DATE) FROM labs),
             (SELECT max(start_on) FROM exposures)
         ) AS last_on,
         $title AS title, $simulated AS simulated, $note AS note,
@@ -70,11 +71,13 @@ class Version:
         It is empty, or `like` another version; StoreError where that one is damaged.
         """
         if like is not None:
-            if not is_whole(like):
+            with ThreadPoolExecutor() as beside:
+                whole = beside.submit(is_whole, like)
+                shutil.copyfile(like, self.place)
+            if not whole.result():
                 raise StoreError(
                     f"{like}: damaged, or published by another version of leuko; load again, or undo the last load"
                 )
-            shutil.copyfile(like, self.place)
         con = connected(self.place)
         if self.replaces is not None and (self.replaces == like or is_whole(self.replaces)):
             attach(con, self.replaces, "before")
@@ -167,13 +170,12 @@ def add(
             say("Applying the rule")
             day = as_of or max(standing["as_of"], last_day(con))
             said = {**standing, "as_of": day, "protocols_version": version(load_protocols())}
-            compared = ()
-            if said == standing and history.made(con) == history.made_now(new.settings):
+            others_stand = said == standing and history.made(con) == history.made_now(new.settings)
+            if others_stand:
                 answers.rewrite(con, day, new.settings, on_step)
-                compared = ("labs_before", "labs_now")
             else:
                 answer_all(con, day, new.settings, on_step)
-            sign(con, new, said, [*history.held(con), new.load.number], touched, compared)
+            sign(con, new, said, [*history.held(con), new.load.number], touched, others_stand=others_stand)
             return con.execute(SET_ASIDE_OF_LOAD, [new.load.number]).fetchall()[0][0]
 
 
@@ -233,23 +235,26 @@ def sign(
     said: dict,
     holds: list[int],
     touched: int | None = None,
-    compared: tuple[str, ...] = (),
+    *,
+    others_stand: bool = False,
     made: Made | None = None,
 ) -> None:
     """Write what a version says of itself, which load made it, and what is another than in the one it replaces.
 
-    `touched`: how many patients it touched, None for all. `compared`: see `leuko.changes.write`. `made`: with what its
-    answers were worked out, None for now.
+    `touched`: how many patients it touched, None for all. `others_stand`: the answers of all others are those of the
+    version that it replaces. `made`: with what its answers were worked out, None for now.
     """
     con.execute(ABOUT, {**said, "layout": LAYOUT, "number": new.load.number})
     con.execute("DROP TABLE IF EXISTS changed_courses")
     carries_on = follows(con)
     if carries_on:
         history.carry_on(con)
+        compared = additions.OF_DRAWS_ANEW if others_stand else ()
         changes.write(con, said["as_of"], count_units.at_load(con), *compared)
+        waiting.carry_on(con, new.load.began, others_stand=others_stand)
     else:
         changes.write_nothing(con)
-    waiting.write(con, new.load.began if carries_on or new.load.before is None else None, follows=carries_on)
+        waiting.begin(con, new.load.began if new.load.before is None else None)
     history.write(con, new.load, holds, touched, made or history.made_now(new.settings))
     con.execute("CHECKPOINT")
 

@@ -23,17 +23,17 @@ SAME = f"""{COURSE} AND {{0}}.status = {{1}}.status AND {{0}}.dose_mg IS NOT DIS
     AND {{0}}.since IS NOT DISTINCT FROM {{1}}.since"""
 STANDS = f"earlier.gone_at IS NULL AND {SAME.format('earlier', 'now')}"
 CARRIED_ON = f"""
-    CREATE OR REPLACE TABLE shown AS
     SELECT earlier.* REPLACE (
         CASE WHEN now.patient_id IS NULL THEN coalesce(earlier.gone_at, $began) END AS gone_at
     )
-    FROM before.shown AS earlier
-    LEFT JOIN worklist AS now ON {STANDS}
+    FROM {{before}} AS earlier
+    LEFT JOIN {{worklist}} AS now ON {STANDS}
     UNION ALL
     SELECT patient_id, drug, protocol, status, dose_mg, since, CAST($began AS TIMESTAMP), CAST(NULL AS TIMESTAMP)
-    FROM worklist AS now
-    WHERE NOT EXISTS (SELECT 1 FROM before.shown AS earlier WHERE {STANDS})
+    FROM {{worklist}} AS now
+    WHERE NOT EXISTS (SELECT 1 FROM {{before}} AS earlier WHERE {STANDS})
 """
+OF_TOUCHED = "(FROM {} SEMI JOIN touched USING (patient_id))"
 BEGUN = """
     CREATE OR REPLACE TABLE shown AS
     SELECT
@@ -112,12 +112,23 @@ COUNTED = """
 """
 
 
-def write(con: duckdb.DuckDBPyConnection, began: datetime | None, *, follows: bool) -> None:
-    """Write `shown` of a version; `began`: when its load did (UTC), None: what it shows may have been seen before.
+def begin(con: duckdb.DuckDBPyConnection, began: datetime | None) -> None:
+    """Write `shown` of a version; `began`: when its load did (UTC), None: what it shows may have been seen before."""
+    con.execute(BEGUN, {"began": began})
 
-    `follows`: the version that it replaces is there as `before`, and what it says is carried on.
+
+def carry_on(con: duckdb.DuckDBPyConnection, began: datetime, *, others_stand: bool) -> None:
+    """Write `shown` of a version whose load began at `began` (UTC), on from that of the version `before`.
+
+    `others_stand`: `con` holds a copy of that one, and only what it says of the patients in `touched` may be another.
     """
-    con.execute(CARRIED_ON if follows else BEGUN, {"began": began})
+    said = {"before": "before.shown", "worklist": "worklist"}
+    if not others_stand:
+        con.execute(f"CREATE OR REPLACE TABLE shown AS {CARRIED_ON.format(**said)}", {"began": began})
+        return
+    con.execute("DELETE FROM shown WHERE patient_id IN (FROM touched)")
+    of_touched = {name: OF_TOUCHED.format(table) for name, table in said.items()}
+    con.execute(f"INSERT INTO shown {CARRIED_ON.format(**of_touched)}", {"began": began})
 
 
 def returned(cursor: duckdb.DuckDBPyConnection, patients: Sequence[str]) -> dict[tuple[str, str, str], datetime]:

@@ -103,6 +103,32 @@ def test_so_are_those_that_came_every_night_with_all_that_was_known(tmp_path, se
     assert_alike(db, whole)
 
 
+SHOWN = """
+    SELECT patient_id, drug, protocol, status, dose_mg, since, first.number AS first, gone.number AS gone
+    FROM shown
+    LEFT JOIN loads AS first ON first.loaded_at = shown.shown_at
+    LEFT JOIN loads AS gone ON gone.loaded_at = shown.gone_at
+    ORDER BY ALL
+"""
+
+
+@pytest.mark.parametrize("seed", [5, 6])
+def test_what_is_new_does_not_depend_on_who_is_answered_anew(tmp_path, monkeypatch, seed):
+    """The patients alone whom a load touches, or everybody: the same is told of what changed, and of what is shown."""
+    hospital, rng = crowded(seed, 16), random.Random(seed)
+    day, alone, everybody = last_day(hospital), tmp_path / "alone.duckdb", tmp_path / "everybody.duckdb"
+    for number, delivery in enumerate(deliveries.in_parts(hospital, (0.8, 0.1, 0.1), rng)):
+        folder = deliveries.write(delivery, tmp_path / str(number))
+        deliveries.load(alone, folder, as_of=day)
+        with monkeypatch.context() as patched:
+            patched.setattr(history, "made", lambda con: None)
+            deliveries.load(everybody, folder, as_of=day)
+        for query in (SHOWN, "FROM changed_courses ORDER BY ALL"):
+            assert asked(alone, query) == asked(everybody, query)
+    assert asked(alone, "SELECT count(counts) > 0, count(*) > count(counts) FROM changed_courses") == [(True, True)]
+    assert asked(alone, f"SELECT DISTINCT gone FROM ({SHOWN}) ORDER BY gone") == [(2,), (3,), (None,)]
+
+
 # ---- hospital formats -----------------------------------------------------------------------------
 
 

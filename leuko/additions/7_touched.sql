@@ -20,3 +20,8 @@ WHERE patient_id IN (
     SELECT patient_id FROM labs_before WHERE analyte IN ('segs_pct', 'neutrophils_pct')
     UNION SELECT patient_id FROM new_labs WHERE analyte IN ('segs_pct', 'neutrophils_pct')
 );
+
+-- Of which draws anything came: only there can other results be read than before.
+CREATE OR REPLACE TEMP TABLE draws_anew AS
+SELECT patient_id, collected_at FROM new_labs
+UNION SELECT patient_id, collected_at FROM new_other_cells;

@@ -13,6 +13,10 @@ from leuko import sources
 
 FOLDER = Path(__file__).parent
 STEPS = {path.stem[2:]: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.sql"))}
+# The results of the draws of which anything came, before and now.
+OF_DRAWS_ANEW = tuple(
+    f"(FROM {labs} SEMI JOIN draws_anew USING (patient_id, collected_at))" for labs in ("labs_before", "labs_now")
+)
 BROUGHT = ("new_labs", "new_other_cells", "new_exposures", "new_patients", "new_events", "new_rejected")
 
 
@@ -20,8 +24,8 @@ def merge(con: duckdb.DuckDBPyConnection, number: int) -> int:
     """Bring the rows of `added` into `base`, as load `number`; gives how many patients they touch.
 
     `con` has both attached and `base` in use, as a load published it. Leaves temporary tables for what is to be
-    answered anew: `touched` (patient_id), and all results of these patients as they were, `labs_before`, and as they
-    are, `labs_now`.
+    answered anew: `touched` (patient_id), all results of these patients as they were, `labs_before`, and as they are,
+    `labs_now`, and of which draws anything came, `draws_anew`.
     """
     con.execute(f"CREATE OR REPLACE TEMP TABLE this_load AS SELECT {number:d} AS number")
     for step in STEPS.values():
