@@ -162,7 +162,7 @@ def last_day(con: duckdb.DuckDBPyConnection) -> date:
     """The last day with a result or the start of an exposure; `SourceError` where there is neither."""
     day = con.execute(
         """SELECT greatest(
-            (SELECT max(CAST(collected_at AS DATE)) FROM labs),
+            (SELECT CAST(max(CAST(collected_at AS TIMESTAMP)) AS DATE) FROM labs),
             (SELECT max(CAST(start_on AS DATE)) FROM exposures)
         )"""
     ).fetchall()[0][0]

@@ -185,6 +185,7 @@ def in_place(sight: Sight, name: str, columns: list[str], counting: bool) -> dic
         told["file"] = "file_as_shown(file)"
     if "patient_id" in columns and name not in LITERATURE:
         told["source"] = "source_as_shown(source)"
+        told["source_file"] = "NULL::VARCHAR"
     return {column: words for column, words in told.items() if column in columns}
 
 

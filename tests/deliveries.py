@@ -23,7 +23,7 @@ TABLES = (
     "episodes", "recommendations", "worklist", "alerts", "growth_factors", "audit_events", "doses", "checks",
     "check_results", "unmatched", "labs", "exposures", "events", "patients", "rejected", "other_cells",
 )  # fmt: skip
-NOT_COMPARED = {table: ("course",) if table == "alerts" else ("course", "source") for table in TABLES}
+NOT_COMPARED = dict.fromkeys(TABLES, ("course", "source", "source_file", "source_row")) | {"alerts": ("course",)}
 EXPOSURE = ["patient_id", "drug", "setting", "dose_mg", "start_on"]
 
 

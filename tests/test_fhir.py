@@ -170,10 +170,10 @@ def test_a_result_with_all_it_may_say(read):
             specimen={"reference": "Specimen/S1"},
         )
     )
-    assert rows(con, "SELECT * EXCLUDE (derived) FROM labs") == [
+    assert rows(con, "SELECT * EXCLUDE (derived, source_file, source_row) FROM labs") == [
         (
             *("P1", "anc", 400, "<", datetime(2024, 3, 1, 8), datetime(2024, 3, 2, 9, 30), "Specimen/S1", "corrected"),
-            *(1500, 7500, "0.4", "10*9/L", "a.ndjson row 1", "+01:00"),
+            *(1500, 7500, "0.4", "10*9/L", "+01:00", "a.ndjson row 1"),
         )
     ]
 

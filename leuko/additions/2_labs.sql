@@ -1,7 +1,7 @@
 -- Results that are not there yet. A correction is another version of its result and comes in; a row that came before in
 -- every field does not.
 CREATE OR REPLACE TEMP TABLE new_labs AS
-SELECT came.* REPLACE (of_this_load(came.source) AS source)
+SELECT came.* REPLACE (of_this_load(came.source_file) AS source_file, of_this_load(came.source) AS source)
 FROM added.labs AS came
 ANTI JOIN labs_before AS there
     ON there.patient_id = came.patient_id AND there.analyte = came.analyte
@@ -18,5 +18,5 @@ WHERE NOT came.derived;
 
 CREATE OR REPLACE TEMP TABLE new_other_cells AS FROM added.other_cells EXCEPT FROM base.other_cells;
 
-INSERT INTO base.labs BY NAME FROM new_labs;
+INSERT INTO base.labs BY NAME SELECT * EXCLUDE (source) FROM new_labs;
 INSERT INTO base.other_cells BY NAME FROM new_other_cells;

@@ -57,14 +57,17 @@ CREATE OR REPLACE TEMP MACRO is_plain_moment(written) AS
 CREATE OR REPLACE TEMP MACRO status_word(written) AS
     replace(replace(replace(lower(given(written)), ' ', '-'), '_', '-'), 'canceled', 'cancelled');
 
--- The row as it came in: what was given, without our own mark and without empty columns.
-CREATE OR REPLACE TEMP MACRO as_given(record) AS json_merge_patch('{}', record, '{"source": null}');
+-- The row as it came in: what was given, without our own marks and without empty columns.
+CREATE OR REPLACE TEMP MACRO as_given(record) AS
+    json_merge_patch('{}', record, '{"source": null, "source_file": null, "source_row": null}');
+
+CREATE OR REPLACE TEMP TABLE written_together AS SELECT DISTINCT analyte, unit, raw_unit, status FROM raw_labs;
 
 -- Many columns of units, and none: the unit as given is that of `unit`, else of `raw_unit`.
 CREATE OR REPLACE TEMP TABLE unit_meanings AS
 WITH written AS (
     SELECT unit, raw_unit, coalesce(given(unit), given(raw_unit)) AS spelling
-    FROM (SELECT DISTINCT unit, raw_unit FROM raw_labs)
+    FROM (SELECT DISTINCT unit, raw_unit FROM written_together)
 )
 SELECT DISTINCT written.*, known.quantity, CAST(known.power AS INTEGER) AS power
 FROM written
@@ -81,14 +84,23 @@ SELECT written.analyte, coalesce(canonical.analyte, code.analyte) AS meaning,
                 'lymphocytes_pct', 'atypical_lymphocytes_pct', 'monocytes_pct', 'eosinophils_pct', 'basophils_pct',
                 'metamyelocytes_pct', 'myelocytes_pct', 'promyelocytes_pct', 'blasts_pct') THEN 'other cells' END
            AS nature
-FROM (SELECT DISTINCT analyte FROM raw_labs) AS written
+FROM (SELECT DISTINCT analyte FROM written_together) AS written
 LEFT JOIN (VALUES ('anc'), ('wbc'), ('platelets'), ('segs_pct'), ('neutrophils_pct'), ('bands_pct'),
                   ('granulocytes'), ('temperature')) AS canonical(analyte)
   ON lower(given(written.analyte)) = canonical.analyte
 LEFT JOIN known_codes AS code ON given(written.analyte) = code.code;
 
-CREATE OR REPLACE TEMP TABLE status_meanings AS
-SELECT status, coalesce(status_word(status), 'final') AS meaning FROM (SELECT DISTINCT status FROM raw_labs);
+-- All of it by a number, which a result carries in place of these words until it is written.
+CREATE OR REPLACE TEMP TABLE meanings AS
+SELECT CAST(row_number() OVER () AS INTEGER) AS meaning, written.analyte AS analyte_written,
+       written.unit AS unit_written, written.raw_unit AS raw_unit_written, written.status AS status_written,
+       analyte.meaning AS analyte, analyte.nature, unit.spelling AS raw_unit, unit.quantity, unit.power,
+       coalesce(status_word(written.status), 'final') AS status
+FROM written_together AS written
+LEFT JOIN analyte_meanings AS analyte ON written.analyte = analyte.analyte
+JOIN unit_meanings AS unit
+  ON written.unit IS NOT DISTINCT FROM unit.unit AND written.raw_unit IS NOT DISTINCT FROM unit.raw_unit;
+DROP TABLE written_together; DROP TABLE unit_meanings; DROP TABLE analyte_meanings;
 
 CREATE OR REPLACE TABLE rejected (source TEXT, raw_record TEXT, reason TEXT, patient_id TEXT, kind TEXT);
 INSERT INTO rejected

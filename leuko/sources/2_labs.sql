@@ -5,13 +5,13 @@ WITH plain AS (
     -- nearly every number and moment is plain; only of the others are signs, blanks and offsets looked for
     SELECT *, coalesce(is_number(value), false) AS is_plain, is_plain_moment(collected_at) AS collected_plainly,
            is_plain_moment(reported_at) AS reported_plainly
-    FROM raw_labs
+    FROM marked_labs
 ), written AS (
-    SELECT row.source, given(row.patient_id) AS patient_id, analyte.meaning AS analyte, analyte.nature,
-           row.value AS raw_value, row.is_plain, unit.spelling AS raw_unit, unit.quantity, unit.power,
+    SELECT row.source_file, row.source_row, given(row.patient_id) AS patient_id, row.value AS raw_value, row.is_plain,
+           known.meaning, known.analyte, known.nature, known.raw_unit, known.quantity, known.power, known.status,
            -- a sign may stand before the number, in its own column, or (the same sign) in both
            CASE WHEN NOT row.is_plain THEN regexp_extract(given(row.value), '^[<>=≤≥]+') END AS sign_before,
-           coalesce(given(row.comparator), '') AS sign_apart,
+           CASE WHEN row.comparator = '' THEN '' ELSE coalesce(given(row.comparator), '') END AS sign_apart,
            CASE WHEN row.is_plain THEN row.value ELSE ltrim(regexp_replace(given(row.value), '^[<>=≤≥]+', '')) END
                AS number_text,
            CASE WHEN row.collected_plainly THEN TRY_CAST(row.collected_at AS TIMESTAMP)
@@ -22,13 +22,13 @@ WITH plain AS (
                AS reported_given,
            CASE WHEN row.reported_plainly THEN TRY_CAST(row.reported_at AS TIMESTAMP)
                 ELSE wall_clock(CAST(row.reported_at AS TEXT)) END AS reported_at,
-           given(row.specimen) AS specimen, status.meaning AS status,
+           given(row.specimen) AS specimen,
            given(row.ref_low) AS ref_low, given(row.ref_high) AS ref_high
     FROM plain AS row
-    LEFT JOIN analyte_meanings AS analyte ON row.analyte = analyte.analyte
-    JOIN unit_meanings AS unit
-      ON row.unit IS NOT DISTINCT FROM unit.unit AND row.raw_unit IS NOT DISTINCT FROM unit.raw_unit
-    JOIN status_meanings AS status ON row.status IS NOT DISTINCT FROM status.status
+    JOIN meanings AS known
+      ON row.analyte IS NOT DISTINCT FROM known.analyte_written AND row.unit IS NOT DISTINCT FROM known.unit_written
+     AND row.raw_unit IS NOT DISTINCT FROM known.raw_unit_written
+     AND row.status IS NOT DISTINCT FROM known.status_written
 ), numbered AS (
     SELECT *, CASE WHEN is_plain THEN true ELSE coalesce(is_number(number_text), false) END AS has_number,
            status IN ('entered-in-error', 'cancelled') AS withdrawn,
@@ -59,12 +59,12 @@ WITH plain AS (
                 WHEN nature = 'percentage' AND amount > 100 THEN 'implausible' END AS unusable
     FROM converted
 )
-SELECT patient_id, analyte, CASE WHEN unusable IS NULL THEN amount END AS value,
+SELECT patient_id, meaning, CASE WHEN unusable IS NULL THEN amount END AS value,
        CASE WHEN unusable IS NULL THEN comparator ELSE '' END AS comparator, collected_at,
-       coalesce(reported_at, collected_at) AS reported_at, specimen, status,
+       coalesce(reported_at, collected_at) AS reported_at, specimen,
        CASE WHEN is_number(ref_low) THEN in_canonical_unit(ref_low, quantity, power) END AS ref_low,
        CASE WHEN is_number(ref_high) THEN in_canonical_unit(ref_high, quantity, power) END AS ref_high,
-       raw_value, raw_unit, false AS derived, source, collected_offset,
+       raw_value, collected_offset, source_file, source_row,
        -- a withdrawn result needs no value to supersede the one before it
        coalesce(unplaced, CASE WHEN NOT withdrawn THEN unusable END) AS reason,
        nature = 'other cells' AND unplaced = 'analyte not known' AND NOT withdrawn AND quantity = 'percent'
@@ -79,12 +79,22 @@ SELECT DISTINCT patient_id, collected_at, specimen, reported_at FROM read_labs W
 
 INSERT INTO rejected
 SELECT row.source, as_given(to_json(row)), refused.reason, refused.patient_id, 'labs'
-FROM raw_labs AS row
-JOIN (SELECT source, reason, patient_id FROM read_labs WHERE reason IS NOT NULL) AS refused
-  ON refused.source = row.source;
+FROM marked_labs AS row
+JOIN (SELECT source_file, source_row, reason, patient_id FROM read_labs WHERE reason IS NOT NULL) AS refused
+  ON refused.source_file = row.source_file AND refused.source_row IS NOT DISTINCT FROM row.source_row;
 
--- In the order in which a page reads one patient, so that it need not look far.
-CREATE OR REPLACE TABLE labs AS
-SELECT * EXCLUDE (reason, counts_other_cells) FROM read_labs WHERE reason IS NULL
-ORDER BY patient_id;
-DROP TABLE read_labs;
+-- In the order in which a page reads one patient, so that it need not look far. Texts that many results share are put in
+-- after they are sorted, and `source` is worked out when it is read: ten million of each would have to be moved.
+CREATE OR REPLACE TABLE labs (
+    patient_id TEXT, analyte TEXT, value DOUBLE, comparator TEXT, collected_at TIMESTAMP, reported_at TIMESTAMP,
+    specimen TEXT, status TEXT, ref_low DOUBLE, ref_high DOUBLE, raw_value TEXT, raw_unit TEXT, derived BOOLEAN,
+    collected_offset TEXT, source_file TEXT, source_row BIGINT,
+    source TEXT GENERATED ALWAYS AS (concat(source_file, ' row ' || source_row))
+);
+INSERT INTO labs BY NAME
+SELECT result.* EXCLUDE (meaning), meanings.analyte, meanings.status, meanings.raw_unit, false AS derived
+FROM (
+    SELECT * EXCLUDE (reason, counts_other_cells) FROM read_labs WHERE reason IS NULL ORDER BY patient_id
+) AS result
+JOIN meanings ON meanings.meaning = result.meaning;
+DROP TABLE read_labs; DROP TABLE meanings; DROP VIEW marked_labs;

@@ -120,7 +120,9 @@ FROM read_once;
 
 -- Only changes become rows. A figure that stands and can no longer be derived is withdrawn by a cancelled
 -- row; while a measured ANC stands there is nothing to say.
-INSERT INTO labs
+INSERT INTO labs (
+    patient_id, analyte, value, comparator, collected_at, reported_at, specimen, status, ref_low, ref_high, raw_value,
+    raw_unit, derived, source_file, collected_offset)
 WITH followed AS (
     SELECT *, lag(value) OVER moment AS value_before, lag(comparator) OVER moment AS comparator_before,
            last_value(CASE WHEN NOT anc_measured THEN value IS NOT NULL END IGNORE NULLS)

@@ -5,6 +5,7 @@ CREATE OR REPLACE TEMP MACRO is_one_row(source) AS NOT contains(source, '; ') AN
 CREATE OR REPLACE TEMP MACRO row_of(source) AS
     CASE WHEN contains(source, ' part ') THEN regexp_replace(source, ' part \d+$', '') ELSE source END;
 CREATE OR REPLACE TEMP MACRO file_of(source) AS regexp_replace(source, ' (row|line) \d+$', '');
+CREATE OR REPLACE TEMP MACRO number_of(source) AS TRY_CAST(regexp_extract(source, ' row (\d+)$', 1) AS BIGINT);
 
 -- Results are many, and nearly every one is a row of its own: these are only counted, by the name that their source
 -- begins with. Every other row is told apart, and so are all of a file whose name begins like that of another.
@@ -15,15 +16,20 @@ WHERE NOT EXISTS (
     WHERE other.file <> read.file AND (starts_with(other.file || ' row ', read.file || ' row ')
         OR starts_with(read.file || ' row ', other.file || ' row ')));
 
+CREATE OR REPLACE TEMP VIEW numbered_results AS
+SELECT source_file AS file, source_row AS number
+FROM labs
+WHERE NOT derived AND source_row IS NOT NULL AND source_file IN (SELECT file FROM counted_files);
+
 CREATE OR REPLACE TEMP VIEW counted_results AS
 SELECT labs.source AS row, counted_files.file
 FROM labs JOIN counted_files ON starts_with(labs.source, counted_files.file || ' row ')
-WHERE NOT labs.derived AND is_one_row(labs.source);
+WHERE NOT labs.derived AND labs.source_row IS NULL AND is_one_row(labs.source);
 
 CREATE OR REPLACE TEMP TABLE other_rows AS
-SELECT DISTINCT row_of(unnest(string_split(source, '; '))) AS row
+SELECT DISTINCT row_of(unnest(string_split(source, '; '))) AS row, file_of(row) AS file, number_of(row) AS number
 FROM (
-    SELECT source FROM labs WHERE NOT derived AND NOT is_one_row(source)
+    SELECT source FROM labs WHERE NOT derived AND source_row IS NULL AND NOT is_one_row(source)
     UNION ALL
     SELECT labs.source FROM labs
     SEMI JOIN (SELECT file FROM rows_read ANTI JOIN counted_files USING (file)) AS read
@@ -35,16 +41,23 @@ FROM (
 ) AS canonical;
 
 CREATE OR REPLACE TEMP TABLE set_aside_rows AS
-SELECT DISTINCT row_of(unnest(string_split(source, '; '))) AS row FROM rejected;
+SELECT DISTINCT row_of(unnest(string_split(source, '; '))) AS row, file_of(row) AS file, number_of(row) AS number
+FROM rejected;
 
 CREATE OR REPLACE TABLE load_report AS
 WITH ended AS (
-    SELECT file, count(*) AS loaded, 0 AS set_aside FROM counted_results GROUP BY ALL
+    SELECT file, count(*) AS loaded, 0 AS set_aside FROM numbered_results GROUP BY ALL
     UNION ALL
-    SELECT file_of(row), count(*), 0 FROM other_rows ANTI JOIN counted_results USING (row) GROUP BY ALL
+    SELECT file, count(*), 0 FROM counted_results GROUP BY ALL
     UNION ALL
-    SELECT file_of(row), 0, count(*)
-    FROM set_aside_rows ANTI JOIN counted_results USING (row) ANTI JOIN other_rows USING (row)
+    SELECT file, count(*), 0
+    FROM other_rows ANTI JOIN numbered_results USING (file, number) ANTI JOIN counted_results USING (row)
+    GROUP BY ALL
+    UNION ALL
+    SELECT file, 0, count(*)
+    FROM set_aside_rows
+    ANTI JOIN numbered_results USING (file, number) ANTI JOIN counted_results USING (row)
+    ANTI JOIN other_rows USING (row)
     GROUP BY ALL
 )
 SELECT rows_read.file, rows_read.kind, rows_read.rows AS rows_read,
@@ -53,5 +66,5 @@ SELECT rows_read.file, rows_read.kind, rows_read.rows AS rows_read,
 FROM rows_read LEFT JOIN ended ON ended.file = rows_read.file
 GROUP BY rows_read.file, rows_read.kind, rows_read.rows
 ORDER BY rows_read.kind, rows_read.file;
-DROP VIEW counted_results; DROP TABLE counted_files; DROP TABLE other_rows; DROP TABLE set_aside_rows;
+DROP VIEW numbered_results; DROP VIEW counted_results; DROP TABLE counted_files; DROP TABLE other_rows; DROP TABLE set_aside_rows;
 DROP TABLE rows_read;

@@ -125,7 +125,10 @@ def canonical_tables(con, *, dose_unit="mg", on_step=lambda share: None):
     (the columns of COLUMNS, each TEXT, those of MOMENTS also TIMESTAMP; missing = NULL; and a ``source`` that no
     other row has), each a table or a view,
     ``malformed`` (kind, source, raw_record, reason) and ``rows_read`` (file, kind, rows), and call this.
+    A ``raw_labs`` of many rows has the parts of ``source``, "<file> row <number>", apart too: ``source_file`` and
+    ``source_row``.
     """
+    _mark_labs(con)
     con.execute("CREATE OR REPLACE TEMP TABLE known_dose_unit AS SELECT ? AS dose_unit", [dose_unit])
     for name in ("units", "codes", "limits"):
         _know(con, name)
@@ -137,6 +140,13 @@ def canonical_tables(con, *, dose_unit="mg", on_step=lambda share: None):
             _drop_raw(con, name)
         done += TAKES.get(name, 1)
         on_step(done / whole)
+
+
+def _mark_labs(con):
+    """Make the view ``marked_labs``: ``raw_labs`` with ``source_file`` and ``source_row`` (NULL: not known apart)."""
+    columns = {name for name, *_ in con.execute("DESCRIBE raw_labs").fetchall()}
+    parts = "" if "source_row" in columns else ", source AS source_file, CAST(NULL AS BIGINT) AS source_row"
+    con.execute(f"CREATE OR REPLACE TEMP VIEW marked_labs AS SELECT *{parts} FROM raw_labs")
 
 
 def derive_anc(con):
@@ -289,11 +299,15 @@ def _bring_rows(con, kind, columns, rows, given):
 
 
 def _show_rows(con, kind, label, selected, what):
-    """Make `raw_<kind>`, a view or a table, of what was brought; a view costs nothing until a step reads a column."""
+    """Make `raw_<kind>`, a view or a table, of what was brought; a view costs nothing until a step reads a column.
+
+    Rows of a table are numbered anew, past the lines that could not be read: their number does not stand apart.
+    """
     quoted = label.replace("'", "''")
+    parts = f", '{quoted}' AS source_file, rowid + 1 AS source_row" if what == "VIEW" else ""
     con.execute(
         f"CREATE TEMP {what} raw_{kind} AS "
-        f"SELECT {selected}, '{quoted} row ' || (rowid + 1) AS source FROM brought_{kind}"
+        f"SELECT {selected}, '{quoted} row ' || (rowid + 1) AS source{parts} FROM brought_{kind}"
     )
 
 
