@@ -363,6 +363,7 @@ def draw_graces(asked: Asked, measure: Measure) -> None:
     table = read_sensitivity(asked, measure.name, graces_around(setting, measure.unit))
     graces = table["grace"].tolist()
     key = f"graces_{measure.name}_{setting.value}"
+    what = shared.plain(setting.what.removeprefix(f"{measure.name}: "))  # the page names the measure
 
     def chosen() -> None:
         row = clicks.clicked(st.session_state[key])
@@ -371,9 +372,9 @@ def draw_graces(asked: Asked, measure: Measure) -> None:
 
     st.markdown(
         f"No standard says what is late, so here is the rate for other numbers of {measure.unit} "
-        f"(`{setting.name}`: {shared.plain(setting.what)})."
+        f"(`{setting.name}`: {what})."
         if setting.source.startswith("local convention")
-        else f"`{setting.name}`: {shared.plain(setting.what)}. Source: {shared.plain(setting.source)}."
+        else f"`{setting.name}`: {what}. Source: {shared.plain(setting.source)}."
     )
     clicks.place("graces").dataframe(
         grace_table(table, setting, asked.minimum),
