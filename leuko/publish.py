@@ -73,11 +73,12 @@ class Version:
         if like is not None:
             with ThreadPoolExecutor() as beside:
                 whole = beside.submit(is_whole, like)
-                shutil.copyfile(like, self.place)
+                copied = beside.submit(shutil.copyfile, like, self.place)
             if not whole.result():
                 raise StoreError(
                     f"{like}: damaged, or published by another version of leuko; load again, or undo the last load"
                 )
+            copied.result()
         con = connected(self.place)
         if self.replaces is not None and (self.replaces == like or is_whole(self.replaces)):
             attach(con, self.replaces, "before")

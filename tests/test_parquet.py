@@ -87,6 +87,17 @@ def test_rows_are_counted_in_the_order_of_the_file_whatever_the_connection_is_se
     assert con.execute("SELECT current_setting('preserve_insertion_order')").fetchone() == (False,)
 
 
+def test_the_results_of_a_patient_stand_together_however_many_threads_write_them(tmp_path, write):
+    """So that his page and an addition read a small part of a large table."""
+    patients = f"SELECT * REPLACE (hash(range) % 5000 AS patient_id) FROM (SELECT {LAB}) CROSS JOIN range(600000)"
+    files = {"labs": write("labs", patients, ", ROW_GROUP_SIZE 2048"), "exposures": write("exposures", DOSES)}
+    with duckdb.connect(tmp_path / "ward.duckdb") as con:
+        con.execute("SET threads = 8")
+        sources.read_csv(con, **files)
+        places = "SELECT patient_id < lag(patient_id) OVER (ORDER BY rowid) AS falls FROM labs"
+        assert con.execute(f"SELECT count(*), count(*) FILTER (falls) FROM ({places})").fetchone() == (600000, 0)
+
+
 # ---- types -------------------------------------------------------------------------------------
 
 

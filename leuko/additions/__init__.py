@@ -47,7 +47,7 @@ def derive_again(con: duckdb.DuckDBPyConnection) -> None:
     sources.derive_anc(con)
     con.execute("DELETE FROM base.labs WHERE derived AND patient_id IN (FROM to_derive)")
     con.execute("INSERT INTO base.labs BY NAME SELECT * EXCLUDE (source) FROM temp.labs WHERE derived")
-    con.execute("UPDATE temp.labs SET source = source_file WHERE derived")
+    con.execute("UPDATE temp.labs SET source = source_file WHERE derived")  # a copy does not work it out
     con.execute(
         """CREATE OR REPLACE TEMP TABLE labs_now AS
         FROM labs_before WHERE NOT (derived AND patient_id IN (FROM to_derive))

@@ -90,7 +90,7 @@ LEFT JOIN (VALUES ('anc'), ('wbc'), ('platelets'), ('segs_pct'), ('neutrophils_p
   ON lower(given(written.analyte)) = canonical.analyte
 LEFT JOIN known_codes AS code ON given(written.analyte) = code.code;
 
--- All of it by a number, which a result carries in place of these words until it is written.
+-- All of it by a number, which a result carries in place of these words until it is sorted.
 CREATE OR REPLACE TEMP TABLE meanings AS
 SELECT CAST(row_number() OVER () AS INTEGER) AS meaning, written.analyte AS analyte_written,
        written.unit AS unit_written, written.raw_unit AS raw_unit_written, written.status AS status_written,

@@ -11,6 +11,7 @@ WITH plain AS (
            known.meaning, known.analyte, known.nature, known.raw_unit, known.quantity, known.power, known.status,
            -- a sign may stand before the number, in its own column, or (the same sign) in both
            CASE WHEN NOT row.is_plain THEN regexp_extract(given(row.value), '^[<>=≤≥]+') END AS sign_before,
+           -- most have none: no blanks need be looked for
            CASE WHEN row.comparator = '' THEN '' ELSE coalesce(given(row.comparator), '') END AS sign_apart,
            CASE WHEN row.is_plain THEN row.value ELSE ltrim(regexp_replace(given(row.value), '^[<>=≤≥]+', '')) END
                AS number_text,
@@ -83,8 +84,8 @@ FROM marked_labs AS row
 JOIN (SELECT source_file, source_row, reason, patient_id FROM read_labs WHERE reason IS NOT NULL) AS refused
   ON refused.source_file = row.source_file AND refused.source_row IS NOT DISTINCT FROM row.source_row;
 
--- In the order in which a page reads one patient, so that it need not look far. Texts that many results share are put in
--- after they are sorted, and `source` is worked out when it is read: ten million of each would have to be moved.
+-- In the order in which a page reads one patient, so that it need not look far; what is sorted last keeps it. `source` is
+-- worked out when it is read: ten million texts would have to be moved.
 CREATE OR REPLACE TABLE labs (
     patient_id TEXT, analyte TEXT, value DOUBLE, comparator TEXT, collected_at TIMESTAMP, reported_at TIMESTAMP,
     specimen TEXT, status TEXT, ref_low DOUBLE, ref_high DOUBLE, raw_value TEXT, raw_unit TEXT, derived BOOLEAN,
@@ -93,8 +94,7 @@ CREATE OR REPLACE TABLE labs (
 );
 INSERT INTO labs BY NAME
 SELECT result.* EXCLUDE (meaning), meanings.analyte, meanings.status, meanings.raw_unit, false AS derived
-FROM (
-    SELECT * EXCLUDE (reason, counts_other_cells) FROM read_labs WHERE reason IS NULL ORDER BY patient_id
-) AS result
-JOIN meanings ON meanings.meaning = result.meaning;
+FROM (SELECT * EXCLUDE (reason, counts_other_cells) FROM read_labs WHERE reason IS NULL) AS result
+JOIN meanings ON meanings.meaning = result.meaning
+ORDER BY patient_id;
 DROP TABLE read_labs; DROP TABLE meanings; DROP VIEW marked_labs;

@@ -7,8 +7,8 @@ CREATE OR REPLACE TEMP MACRO row_of(source) AS
 CREATE OR REPLACE TEMP MACRO file_of(source) AS regexp_replace(source, ' (row|line) \d+$', '');
 CREATE OR REPLACE TEMP MACRO number_of(source) AS TRY_CAST(regexp_extract(source, ' row (\d+)$', 1) AS BIGINT);
 
--- Results are many, and nearly every one is a row of its own: these are only counted, by the name that their source
--- begins with. Every other row is told apart, and so are all of a file whose name begins like that of another.
+-- Results are many, and nearly every one is a row of its own: these are only counted, by their file or by the name that
+-- their source begins with. Every other row is told apart, and so are all of a file whose name begins like that of another.
 CREATE OR REPLACE TEMP TABLE counted_files AS
 SELECT DISTINCT file FROM rows_read AS read
 WHERE NOT EXISTS (
@@ -66,5 +66,5 @@ SELECT rows_read.file, rows_read.kind, rows_read.rows AS rows_read,
 FROM rows_read LEFT JOIN ended ON ended.file = rows_read.file
 GROUP BY rows_read.file, rows_read.kind, rows_read.rows
 ORDER BY rows_read.kind, rows_read.file;
-DROP VIEW numbered_results; DROP VIEW counted_results; DROP TABLE counted_files; DROP TABLE other_rows; DROP TABLE set_aside_rows;
-DROP TABLE rows_read;
+DROP VIEW numbered_results; DROP VIEW counted_results;
+DROP TABLE counted_files; DROP TABLE other_rows; DROP TABLE set_aside_rows; DROP TABLE rows_read;

@@ -12,6 +12,9 @@ those of ``leuko/units.csv``; a missing or unknown unit is refused, never guesse
 
 The date and time of a result are the wall clock as written: an offset from UTC is kept in
 ``collected_offset`` and never converted. Rows are counted from 1, the first below the header.
+
+``source`` says where a result stood. Of a file whose lines could all be read it is worked out from ``source_file`` and
+``source_row``; else ``source_row`` is NULL, and ``source_file`` is the whole of it.
 """
 
 import csv
@@ -125,7 +128,7 @@ def canonical_tables(con, *, dose_unit="mg", on_step=lambda share: None):
     (the columns of COLUMNS, each TEXT, those of MOMENTS also TIMESTAMP; missing = NULL; and a ``source`` that no
     other row has), each a table or a view,
     ``malformed`` (kind, source, raw_record, reason) and ``rows_read`` (file, kind, rows), and call this.
-    A ``raw_labs`` of many rows has the parts of ``source``, "<file> row <number>", apart too: ``source_file`` and
+    A ``raw_labs`` of many rows may have the parts of ``source``, "<file> row <number>", apart too: ``source_file`` and
     ``source_row``.
     """
     _mark_labs(con)
