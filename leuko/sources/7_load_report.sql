@@ -8,7 +8,8 @@ CREATE OR REPLACE TEMP MACRO file_of(source) AS regexp_replace(source, ' (row|li
 CREATE OR REPLACE TEMP MACRO number_of(source) AS TRY_CAST(regexp_extract(source, ' row (\d+)$', 1) AS BIGINT);
 
 -- Results are many, and nearly every one is a row of its own: these are only counted, by their file or by the name that
--- their source begins with. Every other row is told apart, and so are all of a file whose name begins like that of another.
+-- their source begins with. Every other row is told apart, and so are all of a file whose name begins like that of
+-- another.
 CREATE OR REPLACE TEMP TABLE counted_files AS
 SELECT DISTINCT file FROM rows_read AS read
 WHERE NOT EXISTS (

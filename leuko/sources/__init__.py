@@ -13,8 +13,8 @@ those of ``leuko/units.csv``; a missing or unknown unit is refused, never guesse
 The date and time of a result are the wall clock as written: an offset from UTC is kept in
 ``collected_offset`` and never converted. Rows are counted from 1, the first below the header.
 
-``source`` says where a result stood. Of a file whose lines could all be read it is worked out from ``source_file`` and
-``source_row``; else ``source_row`` is NULL, and ``source_file`` is the whole of it.
+``source`` says where a result stood. Of a CSV or Parquet file whose lines could all be read it is worked out from
+``source_file`` and ``source_row``; else ``source_row`` is NULL, and ``source_file`` is the whole of it.
 """
 
 import csv
