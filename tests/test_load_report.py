@@ -70,3 +70,36 @@ def test_files_whose_names_begin_alike_are_told_apart(names):
 
 def test_a_result_that_is_nowhere_in_its_file_is_not_counted_for_another():
     assert report({"a.csv": 2}, labs=[*numbered("a.csv", 1), *numbered("b.csv", 2)]) == {"a.csv": (1, 0)}
+
+
+LABS = "patient_id,analyte,value,unit,collected_at\nP1,anc,0.4,K/uL,2024-03-01\nP1,anc,low,K/uL,2024-03-02\n"
+DOSES = "patient_id,drug,dose_mg,start_on\nP1,dasatinib,100,2024-01-01\nP1,dasatinib,100,2024-02-30\nP2,dasatinib,,2024-01-01\n"
+
+
+def read_from(folder, labs, exposures):
+    """The report of two files under these names, (file, kind): (rows, loaded, set aside), and what each row is called."""
+    files = {"labs": (folder / labs, LABS), "exposures": (folder / exposures, DOSES)}
+    for file, text in files.values():
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+    with duckdb.connect() as con:
+        sources.read_csv(con, **{kind: file for kind, (file, _) in files.items()})
+        accounts = con.execute("SELECT file, kind, rows_read, loaded, set_aside FROM load_report ORDER BY kind").fetchall()
+        named = "SELECT source FROM labs UNION ALL SELECT source FROM exposures UNION ALL SELECT source FROM rejected"
+        return {(file, kind): numbers for file, kind, *numbers in accounts}, sorted(
+            source for (source,) in con.execute(named).fetchall()
+        )
+
+
+def test_two_files_of_one_name_are_told_apart_by_the_kind_of_their_rows(tmp_path):
+    accounts, named = read_from(tmp_path, "counts/2024.csv", "doses/2024.csv")
+    assert accounts == {("2024.csv (labs)", "labs"): [2, 1, 1], ("2024.csv (exposures)", "exposures"): [3, 1, 2]}
+    assert named == sorted([*numbered("2024.csv (labs)", 1, 2), *numbered("2024.csv (exposures)", 1, 2, 3)])
+
+
+@pytest.mark.parametrize("names", [("a", "a row b"), ("a row b", "a"), ("a", "a row 1"), ("a row 1", "a")])
+def test_numbered_rows_of_files_whose_names_begin_alike_are_told_apart(tmp_path, names):
+    labs, exposures = names
+    accounts, named = read_from(tmp_path, labs, exposures)
+    assert accounts == {(labs, "labs"): [2, 1, 1], (exposures, "exposures"): [3, 1, 2]}
+    assert named == sorted([*numbered(labs, 1, 2), *numbered(exposures, 1, 2, 3)])

@@ -213,7 +213,7 @@ def test_a_missing_file_is_refused(con, tmp_path):
     with pytest.raises(
         sources.SourceError, match=r"^none\.csv: cannot be read \(No such file or directory\)$"
     ):
-        sources.read_csv(con, labs=tmp_path / "none.csv", exposures=tmp_path / "none.csv")
+        sources.read_csv(con, labs=tmp_path / "none.csv", exposures=tmp_path / "doses.csv")
 
 
 def test_a_frame_without_a_column_is_refused(con):

@@ -90,12 +90,18 @@ LEFT JOIN (VALUES ('anc'), ('wbc'), ('platelets'), ('segs_pct'), ('neutrophils_p
   ON lower(given(written.analyte)) = canonical.analyte
 LEFT JOIN known_codes AS code ON given(written.analyte) = code.code;
 
--- All of it by a number, which a result carries in place of these words until it is sorted.
+-- Each word of these is one of few: a result carries its place in a list, not its letters, until it is sorted.
+CREATE OR REPLACE TEMP TYPE analyte_word AS ENUM (SELECT DISTINCT meaning FROM analyte_meanings WHERE meaning IS NOT NULL);
+CREATE OR REPLACE TEMP TYPE unit_word AS ENUM (SELECT DISTINCT spelling FROM unit_meanings WHERE spelling IS NOT NULL);
+CREATE OR REPLACE TEMP TYPE state_word AS ENUM (
+    SELECT DISTINCT coalesce(status_word(status), 'final') FROM written_together);
+
+-- All of it in one row for what stands written together.
 CREATE OR REPLACE TEMP TABLE meanings AS
-SELECT CAST(row_number() OVER () AS INTEGER) AS meaning, written.analyte AS analyte_written,
-       written.unit AS unit_written, written.raw_unit AS raw_unit_written, written.status AS status_written,
-       analyte.meaning AS analyte, analyte.nature, unit.spelling AS raw_unit, unit.quantity, unit.power,
-       coalesce(status_word(written.status), 'final') AS status
+SELECT written.analyte AS analyte_written, written.unit AS unit_written, written.raw_unit AS raw_unit_written,
+       written.status AS status_written, CAST(analyte.meaning AS analyte_word) AS analyte, analyte.nature,
+       CAST(unit.spelling AS unit_word) AS raw_unit, unit.quantity, unit.power,
+       CAST(coalesce(status_word(written.status), 'final') AS state_word) AS status
 FROM written_together AS written
 LEFT JOIN analyte_meanings AS analyte ON written.analyte = analyte.analyte
 JOIN unit_meanings AS unit

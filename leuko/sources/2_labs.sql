@@ -8,7 +8,7 @@ WITH plain AS (
     FROM marked_labs
 ), written AS (
     SELECT row.source_file, row.source_row, given(row.patient_id) AS patient_id, row.value AS raw_value, row.is_plain,
-           known.meaning, known.analyte, known.nature, known.raw_unit, known.quantity, known.power, known.status,
+           known.analyte, known.nature, known.raw_unit, known.quantity, known.power, known.status,
            -- a sign may stand before the number, in its own column, or (the same sign) in both
            CASE WHEN NOT row.is_plain THEN regexp_extract(given(row.value), '^[<>=≤≥]+') END AS sign_before,
            -- most have none: no blanks need be looked for
@@ -60,12 +60,12 @@ WITH plain AS (
                 WHEN nature = 'percentage' AND amount > 100 THEN 'implausible' END AS unusable
     FROM converted
 )
-SELECT patient_id, meaning, CASE WHEN unusable IS NULL THEN amount END AS value,
+SELECT patient_id, analyte, CASE WHEN unusable IS NULL THEN amount END AS value,
        CASE WHEN unusable IS NULL THEN comparator ELSE '' END AS comparator, collected_at,
-       coalesce(reported_at, collected_at) AS reported_at, specimen,
+       coalesce(reported_at, collected_at) AS reported_at, specimen, status,
        CASE WHEN is_number(ref_low) THEN in_canonical_unit(ref_low, quantity, power) END AS ref_low,
        CASE WHEN is_number(ref_high) THEN in_canonical_unit(ref_high, quantity, power) END AS ref_high,
-       raw_value, collected_offset, source_file, source_row,
+       raw_value, raw_unit, collected_offset, source_file, source_row,
        -- a withdrawn result needs no value to supersede the one before it
        coalesce(unplaced, CASE WHEN NOT withdrawn THEN unusable END) AS reason,
        nature = 'other cells' AND unplaced = 'analyte not known' AND NOT withdrawn AND quantity = 'percent'
@@ -93,8 +93,8 @@ CREATE OR REPLACE TABLE labs (
     source TEXT GENERATED ALWAYS AS (concat(source_file, ' row ' || source_row))
 );
 INSERT INTO labs BY NAME
-SELECT result.* EXCLUDE (meaning), meanings.analyte, meanings.status, meanings.raw_unit, false AS derived
-FROM (SELECT * EXCLUDE (reason, counts_other_cells) FROM read_labs WHERE reason IS NULL) AS result
-JOIN meanings ON meanings.meaning = result.meaning
-ORDER BY patient_id;
+SELECT * REPLACE (CAST(analyte AS TEXT) AS analyte, CAST(status AS TEXT) AS status, CAST(raw_unit AS TEXT) AS raw_unit),
+       false AS derived
+FROM (SELECT * EXCLUDE (reason, counts_other_cells) FROM read_labs WHERE reason IS NULL ORDER BY patient_id);
 DROP TABLE read_labs; DROP TABLE meanings; DROP VIEW marked_labs;
+DROP TYPE analyte_word; DROP TYPE unit_word; DROP TYPE state_word;

@@ -7,9 +7,9 @@ CREATE OR REPLACE TEMP MACRO row_of(source) AS
 CREATE OR REPLACE TEMP MACRO file_of(source) AS regexp_replace(source, ' (row|line) \d+$', '');
 CREATE OR REPLACE TEMP MACRO number_of(source) AS TRY_CAST(regexp_extract(source, ' row (\d+)$', 1) AS BIGINT);
 
--- Results are many, and nearly every one is a row of its own: these are only counted, by their file or by the name that
--- their source begins with. Every other row is told apart, and so are all of a file whose name begins like that of
--- another.
+-- Results are many, and nearly every one is a row of its own: these are only counted, by their file, or, where that does
+-- not stand apart, by the name that their source begins with. Every other row is told apart, and so are all whose source
+-- may begin with two names.
 CREATE OR REPLACE TEMP TABLE counted_files AS
 SELECT DISTINCT file FROM rows_read AS read
 WHERE NOT EXISTS (
@@ -20,7 +20,7 @@ WHERE NOT EXISTS (
 CREATE OR REPLACE TEMP VIEW numbered_results AS
 SELECT source_file AS file, source_row AS number
 FROM labs
-WHERE NOT derived AND source_row IS NOT NULL AND source_file IN (SELECT file FROM counted_files);
+WHERE NOT derived AND source_row IS NOT NULL;
 
 CREATE OR REPLACE TEMP VIEW counted_results AS
 SELECT labs.source AS row, counted_files.file
@@ -35,7 +35,7 @@ FROM (
     SELECT labs.source FROM labs
     SEMI JOIN (SELECT file FROM rows_read ANTI JOIN counted_files USING (file)) AS read
       ON starts_with(labs.source, read.file || ' row ')
-    WHERE NOT labs.derived
+    WHERE NOT labs.derived AND labs.source_row IS NULL
     UNION ALL SELECT source FROM exposures
     UNION ALL SELECT source FROM patients
     UNION ALL SELECT source FROM events

@@ -96,7 +96,12 @@ def read_csv(
     Raises SourceError where a file is missing, unreadable or lacks a required column.
     """
     files = {"labs": labs, "exposures": exposures, "patients": patients, "events": events}
-    _read(con, files, _bring_file, dose_unit, on_step)
+    labels = _labels(files)
+
+    def bring(con, kind, path):
+        _bring_file(con, kind, path, labels[kind])
+
+    _read(con, files, bring, dose_unit, on_step)
 
 
 def read_frames(con, *, labs, exposures, patients=None, events=None, dose_unit="mg"):
@@ -243,10 +248,17 @@ def _header(path, label):
         raise SourceError(f"{label}: the first line is not a line of a CSV file ({error})") from error
 
 
-def _bring_file(con, kind, path):
-    label = os.path.basename(path).replace(";", ",")  # sums name their rows with "; " between them
+def _labels(files):
+    """What each file is called in `source`: its name, with the kind of its rows where two are of one name."""
+    # sums name their rows with "; " between them
+    names = {kind: os.path.basename(path).replace(";", ",") for kind, path in files.items() if path is not None}
+    alike = {name for name in names.values() if [*names.values()].count(name) > 1}
+    return {kind: f"{name} ({kind})" if name in alike else name for kind, name in names.items()}
+
+
+def _bring_file(con, kind, path, label):
     try:
-        if label.lower().endswith(".parquet"):
+        if os.path.basename(path).lower().endswith(".parquet"):
             _bring_parquet(con, kind, path, label)
         else:
             _bring_csv(con, kind, path, label)
