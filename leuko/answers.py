@@ -5,6 +5,8 @@ others as they are; both leave the same file.
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import date
 
 import duckdb
@@ -35,12 +37,26 @@ def rewrite(
 ) -> None:
     """Answer anew for the patients that `leuko.additions.merge` touched, in the catalog `base` that is in use.
 
-    A course keeps no number of its own from one answer to the next, only one that no other course has.
+    What it left has been shared (`leuko.additions.share`). A course keeps no number of its own from one answer to the
+    next, only one that no other course has.
     """
-    for table in READ:
-        con.execute(f"CREATE TEMP TABLE {table} AS FROM base.{table} SEMI JOIN touched USING (patient_id)")
-    con.execute("ALTER TABLE temp.labs_now RENAME TO labs")
-    answer(con, as_of, settings, temporary=True, on_step=lambda share: on_step(0.8 * share))
+    unit = count_units.chosen(settings)
+    with ThreadPoolExecutor() as beside, closing(con.cursor()) as other:
+        was = beside.submit(checks.found_before, other, as_of, unit)
+        for table in READ:
+            con.execute(f"CREATE TEMP TABLE {table} AS {checks.OF_TOUCHED.format(f'base.{table}')}")
+        con.execute("ALTER TABLE temp.labs_now RENAME TO labs")
+        answer(con, as_of, settings, temporary=True, on_step=lambda share: on_step(0.8 * share))
+        exchange(con)
+        now = checks.found_now(con, as_of, unit, lambda share: on_step(0.8 + 0.2 * share))
+        for table in (*READ, *WRITTEN):
+            con.execute(f"DROP TABLE temp.{table}")
+        con.execute("ALTER TABLE temp.labs RENAME TO labs_now")
+        checks.rewrite(con, as_of, was.result(), now, unit)
+
+
+def exchange(con: duckdb.DuckDBPyConnection) -> None:
+    """Put the answers in temporary tables in the place of those that `base` holds of the touched patients."""
     con.execute(f"CREATE TEMP TABLE old_courses AS SELECT course FROM ({COURSES}) SEMI JOIN touched USING (patient_id)")
     highest = con.execute(f"SELECT coalesce(max(course), 0) FROM ({COURSES})").fetchall()[0][0]
     con.begin()
@@ -49,10 +65,7 @@ def rewrite(
         con.execute(f"DELETE FROM base.{table} WHERE {whose}")
         con.execute(f"INSERT INTO base.{table} BY NAME {renumbered(con, table, highest)}")
     con.commit()
-    for table in (*READ, *WRITTEN, "old_courses"):
-        con.execute(f"DROP TABLE temp.{table}")
-    con.execute("ALTER TABLE temp.labs RENAME TO labs_now")
-    checks.rewrite(con, as_of, count_units.chosen(settings), lambda share: on_step(0.8 + 0.2 * share))
+    con.execute("DROP TABLE temp.old_courses")
 
 
 def answer(

@@ -45,6 +45,9 @@ DRAWS = f"""
         FROM labs WHERE CAST(greatest(collected_at, reported_at) AS DATE) <= (SELECT as_of FROM about)
     ), results_used AS ({QUERIES['results_used']}) {QUERIES['draws']}
 """
+# The room of the rows that additions exchanged is used again in one load of these, for it moves the rows of all others.
+# Where everybody is answered anew, no such room is left.
+VACUUM_EVERY = 10
 SET_ASIDE_OF_LOAD = "SELECT CAST(coalesce(sum(set_aside), 0) AS BIGINT) FROM load_report WHERE number = ?"
 
 Read = Callable[[duckdb.DuckDBPyConnection], None]
@@ -173,6 +176,9 @@ def add(
             said = {**standing, "as_of": day, "protocols_version": version(load_protocols())}
             others_stand = said == standing and history.made(con) == history.made_now(new.settings)
             if others_stand:
+                if new.load.number % VACUUM_EVERY:
+                    con.execute("SET max_vacuum_tasks = 0")
+                additions.share(con)
                 answers.rewrite(con, day, new.settings, on_step)
             else:
                 answer_all(con, day, new.settings, on_step)

@@ -401,6 +401,20 @@ def test_a_later_day_answers_everybody_anew(ward, tmp_path):
     assert status_of(ward, "untouched") == "overdue"
 
 
+def test_the_room_of_exchanged_rows_is_used_again_in_every_tenth_load(ward, tmp_path):
+    """A row that was deleted stays in the file until its place is used again."""
+    unused = """
+        SELECT sum(count) - (SELECT count(*) FROM worklist) FROM pragma_storage_info('worklist')
+        WHERE column_name = 'patient_id' AND segment_type = 'VARCHAR'
+    """
+    found = {}
+    for value in range(2000, 2008):
+        add_result(ward, tmp_path / str(value), value)
+        found |= dict(asked(ward, f"SELECT number, ({unused}) FROM about"))
+    assert [number for number, rows in found.items() if rows == 0] == [10]
+    assert [*found] == [4, 5, 6, 7, 8, 9, 10, 11]
+
+
 def test_so_do_other_protocols(ward, tmp_path, monkeypatch):
     others = [protocol for protocol in load_protocols() if protocol.drug != "dasatinib"]
     monkeypatch.setattr(publish, "load_protocols", lambda: others)

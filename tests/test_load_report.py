@@ -73,22 +73,25 @@ def test_a_result_that_is_nowhere_in_its_file_is_not_counted_for_another():
 
 
 LABS = "patient_id,analyte,value,unit,collected_at\nP1,anc,0.4,K/uL,2024-03-01\nP1,anc,low,K/uL,2024-03-02\n"
-DOSES = "patient_id,drug,dose_mg,start_on\nP1,dasatinib,100,2024-01-01\nP1,dasatinib,100,2024-02-30\nP2,dasatinib,,2024-01-01\n"
+DOSES = """patient_id,drug,dose_mg,start_on
+P1,dasatinib,100,2024-01-01
+P1,dasatinib,100,2024-02-30
+P2,dasatinib,,2024-01-01
+"""
 
 
 def read_from(folder, labs, exposures):
-    """The report of two files under these names, (file, kind): (rows, loaded, set aside), and what each row is called."""
+    """The report of two files, by file and kind: rows, loaded, set aside; and what each row is called."""
     files = {"labs": (folder / labs, LABS), "exposures": (folder / exposures, DOSES)}
     for file, text in files.values():
         file.parent.mkdir(exist_ok=True)
         file.write_text(text)
     with duckdb.connect() as con:
         sources.read_csv(con, **{kind: file for kind, (file, _) in files.items()})
-        accounts = con.execute("SELECT file, kind, rows_read, loaded, set_aside FROM load_report ORDER BY kind").fetchall()
+        accounts = con.execute("SELECT file, kind, rows_read, loaded, set_aside FROM load_report").fetchall()
         named = "SELECT source FROM labs UNION ALL SELECT source FROM exposures UNION ALL SELECT source FROM rejected"
-        return {(file, kind): numbers for file, kind, *numbers in accounts}, sorted(
-            source for (source,) in con.execute(named).fetchall()
-        )
+        rows = sorted(source for (source,) in con.execute(named).fetchall())
+        return {(file, kind): numbers for file, kind, *numbers in accounts}, rows
 
 
 def test_two_files_of_one_name_are_told_apart_by_the_kind_of_their_rows(tmp_path):

@@ -36,6 +36,13 @@ def merge(con: duckdb.DuckDBPyConnection, number: int) -> int:
     return con.execute("SELECT count(*) FROM touched").fetchall()[0][0]
 
 
+def share(con: duckdb.DuckDBPyConnection) -> None:
+    """Show `touched` and `labs_before` to other connections to the same file, in the catalog `shared` in memory."""
+    con.execute("ATTACH ':memory:' AS shared")
+    for table in ("touched", "labs_before"):
+        con.execute(f"CREATE TABLE shared.{table} AS FROM temp.{table}")
+
+
 def derive_again(con: duckdb.DuckDBPyConnection) -> None:
     """Derive the ANC of those of whom a part of a differential is new: its other parts may have come before."""
     con.execute(

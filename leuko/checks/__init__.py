@@ -28,6 +28,7 @@ WORDS = (FOLDER / "words.sql").read_text(encoding="utf-8")
 STEPS = {path.stem[2:]: path.read_text(encoding="utf-8") for path in sorted((FOLDER / "steps").glob("*.sql"))}
 VIEWS = ("standing_results",)
 READ = ("labs", "exposures", "patients", "events", "rejected", "doses")  # tables of patients that the checks read
+OF_TOUCHED = "FROM {} WHERE patient_id IS NULL OR patient_id IN (FROM touched)"
 RESULTS = ("error", "failed", "passed", "not applicable")
 MOST_ROWS = 1000  # of one check that are kept in the file: more than anybody reads on a screen
 ROWS = {"patient_id": "TEXT", "day": "DATE", "words": "TEXT", "source": "TEXT"}
@@ -96,20 +97,16 @@ def write_results(con: duckdb.DuckDBPyConnection, found: pandas.DataFrame) -> No
 def rewrite(
     con: duckdb.DuckDBPyConnection,
     as_of: date,
+    was: pandas.DataFrame,
+    now: pandas.DataFrame,
     unit: CountUnit = CELLS,
-    on_step: Callable[[float], None] = lambda share: None,
 ) -> None:
     """Write both anew where only the patients that `leuko.additions.merge` touched have other rows than in `before`.
 
-    What was found in their rows as they were is taken off, what is found in them now is added. Where a check could not
-    run, all of them are run over everybody.
+    What was found in their rows as they were (`found_before`) is taken off, what is found in them now (`found_now`) is
+    added. Where a check could not run, all of them are run over everybody.
     """
     found = con.execute("FROM check_results").df()
-    was = of_touched(con, as_of, unit, "before", "labs_before", lambda share: on_step(share / 2))
-    con.execute("DELETE FROM check_failures WHERE patient_id IS NULL OR patient_id IN (FROM touched)")
-    now = of_touched(
-        con, as_of, unit, "base", "labs_now", lambda share: on_step((1 + share) / 2), keep=True
-    )
     if "error" in {*found["result"], *was["result"], *now["result"]} or found["check"].tolist() != list(CHECKS):
         write(con, as_of, unit)
         return
@@ -120,30 +117,30 @@ def rewrite(
     con.execute(KEEP_MOST_ROWS)
 
 
-def of_touched(
-    con: duckdb.DuckDBPyConnection,
-    as_of: date,
-    unit: CountUnit,
-    catalog: str,
-    labs: str,
-    on_step: Callable[[float], None],
-    *,
-    keep: bool = False,
-) -> pandas.DataFrame:
-    """The frame of `run` over the touched patients of a catalog, and over its rows that name no patient."""
-    others = [table for table in READ if table != "labs"]
-    for table in others:
-        con.execute(
-            f"""CREATE TEMP TABLE {table} AS
-            FROM {catalog}.{table} WHERE patient_id IS NULL OR patient_id IN (FROM touched)"""
-        )
-    con.execute(f"ALTER TABLE temp.{labs} RENAME TO labs")
+def found_before(con: duckdb.DuckDBPyConnection, as_of: date, unit: CountUnit) -> pandas.DataFrame:
+    """The frame of `run` over the touched in the catalog `before`, and over its rows that name no patient.
+
+    `con` is a connection of its own, so that this runs beside what is asked of the rows now; what was touched is in the
+    catalog `shared` (`leuko.additions.share`). Leaves temporary tables.
+    """
+    con.execute("CREATE TEMP TABLE touched AS FROM shared.touched; CREATE TEMP TABLE labs AS FROM shared.labs_before")
+    for table in READ:
+        if table != "labs":
+            con.execute(f"CREATE TEMP TABLE {table} AS {OF_TOUCHED.format(f'before.{table}')}")
     with prepared(con, unit):
-        found = results(con, as_of, on_step, keep=keep)
-    con.execute(f"ALTER TABLE temp.labs RENAME TO {labs}")
-    for table in others:
-        con.execute(f"DROP TABLE temp.{table}")
-    return found
+        return results(con, as_of)
+
+
+def found_now(
+    con: duckdb.DuckDBPyConnection, as_of: date, unit: CountUnit, on_step: Callable[[float], None]
+) -> pandas.DataFrame:
+    """The frame of `run` over the temporary tables of READ, which hold the touched and the rows that name no patient.
+
+    Their failing rows take the place of those that were kept of them.
+    """
+    con.execute("DELETE FROM check_failures WHERE patient_id IS NULL OR patient_id IN (FROM touched)")
+    with prepared(con, unit):
+        return results(con, as_of, on_step, keep=True)
 
 
 @contextmanager
