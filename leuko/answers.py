@@ -37,8 +37,7 @@ def rewrite(
 ) -> None:
     """Answer anew for the patients that `leuko.additions.merge` touched, in the catalog `base` that is in use.
 
-    What it left has been shared (`leuko.additions.share`). A course keeps no number of its own from one answer to the
-    next, only one that no other course has.
+    A course keeps no number of its own from one answer to the next, only one that no other course has.
     """
     unit = count_units.chosen(settings)
     with ThreadPoolExecutor() as beside, closing(con.cursor()) as other:

@@ -178,7 +178,6 @@ def add(
             if others_stand:
                 if new.load.number % VACUUM_EVERY:
                     con.execute("SET max_vacuum_tasks = 0")
-                additions.share(con)
                 answers.rewrite(con, day, new.settings, on_step)
             else:
                 answer_all(con, day, new.settings, on_step)

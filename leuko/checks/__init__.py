@@ -120,8 +120,7 @@ def rewrite(
 def found_before(con: duckdb.DuckDBPyConnection, as_of: date, unit: CountUnit) -> pandas.DataFrame:
     """The frame of `run` over the touched in the catalog `before`, and over its rows that name no patient.
 
-    `con` is a connection of its own, so that this runs beside what is asked of the rows now; what was touched is in the
-    catalog `shared` (`leuko.additions.share`). Leaves temporary tables.
+    `con` is a connection of its own, so that this runs beside what is asked of the rows now. Leaves temporary tables.
     """
     con.execute("CREATE TEMP TABLE touched AS FROM shared.touched; CREATE TEMP TABLE labs AS FROM shared.labs_before")
     for table in READ:
