@@ -40,7 +40,8 @@ def rewrite(
     A course keeps no number of its own from one answer to the next, only one that no other course has.
     """
     unit = count_units.chosen(settings)
-    with ThreadPoolExecutor() as beside, closing(con.cursor()) as other:
+    # a connection that is in use cannot be closed: the thread ends first, also where something fails here
+    with closing(con.cursor()) as other, ThreadPoolExecutor() as beside:
         was = beside.submit(checks.found_before, other, as_of, unit)
         for table in READ:
             con.execute(f"CREATE TEMP TABLE {table} AS {checks.OF_TOUCHED.format(f'base.{table}')}")

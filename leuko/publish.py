@@ -45,8 +45,8 @@ DRAWS = f"""
         FROM labs WHERE CAST(greatest(collected_at, reported_at) AS DATE) <= (SELECT as_of FROM about)
     ), results_used AS ({QUERIES['results_used']}) {QUERIES['draws']}
 """
-# The room of the rows that additions exchanged is used again in one load of these, for it moves the rows of all others.
-# Where everybody is answered anew, no such room is left.
+# The room of the rows that additions exchanged is used again in one load of these, for that moves the rows of all
+# others; until then the file grows. Where everybody is answered anew, no such room is left.
 VACUUM_EVERY = 10
 SET_ASIDE_OF_LOAD = "SELECT CAST(coalesce(sum(set_aside), 0) AS BIGINT) FROM load_report WHERE number = ?"
 

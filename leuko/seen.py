@@ -38,7 +38,7 @@ FILES = """
 
     placed AS (
         SELECT
-            label, number, lower(regexp_extract(file, '[.]([A-Za-z]+)$', 1)) AS type,
+            label, number, lower(regexp_extract(file, '[.]([A-Za-z]+)(?: [(][a-z]+[)])?$', 1)) AS type,
             dense_rank() OVER (PARTITION BY number ORDER BY replace(file, ';', ',')) AS place
         FROM named
     )

@@ -5,6 +5,8 @@ import json
 import os
 import random
 import shutil
+import threading
+import time
 from contextlib import closing
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -14,7 +16,7 @@ import duckdb
 import pandas
 import pytest
 
-from leuko import history, publish, sources, versions
+from leuko import answers, checks, history, publish, sources, versions
 from leuko.__main__ import main
 from leuko.inputs import Shape, of_folder
 from leuko.protocols import load_protocols
@@ -413,6 +415,32 @@ def test_the_room_of_exchanged_rows_is_used_again_in_every_tenth_load(ward, tmp_
         found |= dict(asked(ward, f"SELECT number, ({unused}) FROM about"))
     assert [number for number, rows in found.items() if rows == 0] == [10]
     assert [*found] == [4, 5, 6, 7, 8, 9, 10, 11]
+
+
+@pytest.mark.parametrize("failing", [KeyboardInterrupt, duckdb.OutOfMemoryException])
+def test_what_fails_is_told_while_the_checks_still_run(ward, tmp_path, monkeypatch, failing):
+    """The checks of the rows as they were run beside the answers; a watch must hear that somebody pressed Ctrl-C."""
+    asked_before, began = checks.found_before, threading.Event()
+
+    def found_before(con, *given):
+        began.set()
+        con.execute("SELECT max(hash(range)) FROM range(100_000_000)")
+        return asked_before(con, *given)
+
+    def answer(*given, **named):
+        began.wait(30)
+        time.sleep(0.1)
+        raise failing
+
+    monkeypatch.setattr(checks, "found_before", found_before)
+    monkeypatch.setattr(answers, "answer", answer)
+    before = asked(ward, "FROM worklist ORDER BY ALL")
+    with pytest.raises(failing):
+        add_result(ward, tmp_path / "new")
+    assert asked(ward, "FROM worklist ORDER BY ALL") == before
+    monkeypatch.undo()
+    add_result(ward, tmp_path / "again")
+    assert len(asked(ward, "FROM worklist")) == len(before) + 1
 
 
 def test_so_do_other_protocols(ward, tmp_path, monkeypatch):
