@@ -316,6 +316,19 @@ def test_files_are_told_by_number_the_same_in_every_place(naming):
     assert not len(data.notes) and len(whole.notes) == 2
 
 
+def test_two_files_of_one_name_are_told_apart_by_number_and_keep_their_type(tmp_path):
+    files = wards.hospital(range(2)).write(tmp_path)
+    for kind in ("labs", "exposures"):
+        (tmp_path / kind).mkdir()
+        files[kind] = files[kind].rename(tmp_path / kind / "Ida Kern.csv")
+    load_csv(tmp_path / "leuko.duckdb", **files)
+    store = Store(tmp_path / "leuko.duckdb")
+    told = store.view(NAMELESS).data().files
+    assert told["file"].is_unique and all(re.fullmatch(r"file \d of load 1 \(CSV\)", name) for name in told["file"])
+    assert {"Ida Kern.csv (labs)", "Ida Kern.csv (exposures)"} <= {*store.view().data().files["file"]}
+    store.close()
+
+
 def test_who_sees_everything_sees_files_and_reasons_as_they_are(naming):
     view = naming.view()
     assert "Ida Kern again.csv" in view.loads()["files"].iloc[0]
