@@ -23,7 +23,7 @@ from leuko.protocols import load_protocols, version, write_tables
 from leuko.settings import Setting, read_settings
 from leuko.sources import SourceError
 from leuko.store import LAYOUT, QUERIES, StoreError, open_published
-from leuko.versions import building_place, current, is_whole, only_load, point_to, published
+from leuko.versions import building_place, current, flush, is_whole, only_load, point_to, published
 
 ORIGIN = {"title": str, "simulated": bool, "note": str}
 ABOUT = """
@@ -68,20 +68,22 @@ class Version:
     replaces: Path | None
     settings: dict[str, Setting]
 
+    def copy(self, like: Path) -> None:
+        """Make the file a copy of another version; StoreError where that one is damaged."""
+        with ThreadPoolExecutor() as beside:
+            whole = beside.submit(is_whole, like)
+            copied = beside.submit(shutil.copyfile, like, self.place)
+        if not whole.result():
+            raise StoreError(
+                f"{like}: damaged, or published by another version of leuko; load again, or undo the last load"
+            )
+        copied.result()
+
     def opened(self, like: Path | None = None) -> duckdb.DuckDBPyConnection:
         """A connection to the file, as catalog `base`, with what it replaces as `before` where that is whole.
 
-        It is empty, or `like` another version; StoreError where that one is damaged.
+        `like`: the version that it is a copy of.
         """
-        if like is not None:
-            with ThreadPoolExecutor() as beside:
-                whole = beside.submit(is_whole, like)
-                copied = beside.submit(shutil.copyfile, like, self.place)
-            if not whole.result():
-                raise StoreError(
-                    f"{like}: damaged, or published by another version of leuko; load again, or undo the last load"
-                )
-            copied.result()
         con = connected(self.place)
         if self.replaces is not None and (self.replaces == like or is_whole(self.replaces)):
             attach(con, self.replaces, "before")
@@ -157,18 +159,21 @@ def add(
     itself are others. `as_of`: default the last day with a result or a dose, and never before the day of the database.
     Gives the number of these rows that were set aside. Raises NothingNew where all of the files were loaded before.
     """
-    with building(Path(db), "add", say) as new:
+    with building(Path(db), "add", say) as new, ThreadPoolExecutor(1) as beside:
         if new.replaces is None:
             raise StoreError(f"{db}: there is no database to add to; load one first")
         came = history.take_in(files)
-        with closing(new.opened(like=new.replaces)) as con:
-            standing = said_by(con, Path(db))
-            refuse_known(con, came)
-            refuse_mixture(standing, origin or {})
+        copied = beside.submit(new.copy, new.replaces)
+        try:
+            standing = standing_in(new.replaces, Path(db), came, origin or {})
             say("Reading the files")
             added = new.place.with_name("added.duckdb")
             with closing(connected(added)) as reading:
                 bring_in(reading, read, came, new.load.number)
+        finally:
+            copied.result()  # where it is damaged, that is the reason of all else
+        beside.submit(flush, new.place)  # so that little is left to wait for at the end
+        with closing(new.opened(like=new.replaces)) as con:
             attach(con, added, "added")
             touched = additions.merge(con, new.load.number)
             say("Applying the rule")
@@ -201,7 +206,9 @@ def undo(db: str | os.PathLike, *, say: Say = lambda line: None) -> int:
         number = max((number for number in published(Path(db)) if number != new.load.before), default=None)
         if number is None:
             raise StoreError(f"{db}: there is no version before this one to go back to")
-        with closing(new.opened(like=published(Path(db))[number])) as con:
+        like = published(Path(db))[number]
+        new.copy(like)
+        with closing(new.opened(like)) as con:
             sign(con, new, said_by(con, Path(db)), history.held(con), 0, made=history.made(con))
         return number
 
@@ -266,11 +273,22 @@ def sign(
 
 
 def said_by(con: duckdb.DuckDBPyConnection, db: Path) -> dict:
-    """What the version says of itself that `con` holds a copy of; StoreError where this software cannot read it."""
-    if layout_of(con, "base") != LAYOUT:
+    """What the version in `con` says of itself; StoreError where this software cannot read it."""
+    if layout_of(con, "main") != LAYOUT:
         raise StoreError(f"{db}: not a database that this version of leuko published; load again")
     names = ("as_of", *ORIGIN, "protocols_version")
     return dict(zip(names, con.execute(f"SELECT {', '.join(names)} FROM about").fetchall()[0], strict=True))
+
+
+def standing_in(version: Path, db: Path, came: tuple[InputFile, ...], origin: dict) -> dict:
+    """What a version says of itself; raises where these files, or this origin, cannot be added to it."""
+    with closing(duckdb.connect()) as con:
+        attach(con, version, "base")
+        con.execute("USE base")
+        standing = said_by(con, db)
+        refuse_known(con, came)
+        refuse_mixture(standing, origin)
+        return standing
 
 
 def follows(con: duckdb.DuckDBPyConnection) -> bool:
@@ -298,9 +316,12 @@ def refuse_mixture(standing: dict, origin: dict) -> None:
 
 
 def connected(file: Path) -> duckdb.DuckDBPyConnection:
-    """A connection to a file that is built, without DuckDB's bars of progress: they would fill the log of a watch."""
+    """A connection to a file that is built, without DuckDB's bars of progress: they would fill the log of a watch.
+
+    Nothing waits for the disk before `point_to` does: what a crash leaves unfinished is never opened.
+    """
     con = duckdb.connect(str(file))
-    con.execute("SET enable_progress_bar = false")
+    con.execute("SET enable_progress_bar = false; SET fsync_mode = 'NONE'")
     return con
 
 

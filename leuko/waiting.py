@@ -33,7 +33,7 @@ CARRIED_ON = f"""
     FROM {{worklist}} AS now
     WHERE NOT EXISTS (SELECT 1 FROM {{before}} AS earlier WHERE {STANDS})
 """
-OF_TOUCHED = "(FROM {} SEMI JOIN touched USING (patient_id))"
+OF_TOUCHED = "(FROM {} SEMI JOIN anew.touched USING (patient_id))"
 BEGUN = """
     CREATE OR REPLACE TABLE shown AS
     SELECT
@@ -120,13 +120,13 @@ def begin(con: duckdb.DuckDBPyConnection, began: datetime | None) -> None:
 def carry_on(con: duckdb.DuckDBPyConnection, began: datetime, *, others_stand: bool) -> None:
     """Write `shown` of a version whose load began at `began` (UTC), on from that of the version `before`.
 
-    `others_stand`: `con` holds a copy of that one, and only what it says of the patients in `touched` may be another.
+    `others_stand`: `con` holds a copy of that one, and only what it says of the patients in `anew.touched` may be another.
     """
     said = {"before": "before.shown", "worklist": "worklist"}
     if not others_stand:
         con.execute(f"CREATE OR REPLACE TABLE shown AS {CARRIED_ON.format(**said)}", {"began": began})
         return
-    con.execute("DELETE FROM shown WHERE patient_id IN (FROM touched)")
+    con.execute("DELETE FROM shown WHERE patient_id IN (FROM anew.touched)")
     of_touched = {name: OF_TOUCHED.format(table) for name, table in said.items()}
     con.execute(f"INSERT INTO shown {CARRIED_ON.format(**of_touched)}", {"began": began})
 

@@ -3,7 +3,7 @@
 CREATE OR REPLACE TEMP TABLE new_labs AS
 SELECT came.* REPLACE (of_this_load(came.source_file) AS source_file, of_this_load(came.source) AS source)
 FROM added.labs AS came
-ANTI JOIN labs_before AS there
+ANTI JOIN was.labs AS there
     ON there.patient_id = came.patient_id AND there.analyte = came.analyte
     AND there.collected_at = came.collected_at AND there.reported_at = came.reported_at
     AND there.status = came.status AND there.comparator = came.comparator

@@ -1,5 +1,5 @@
 -- Whose answers may be others now.
-CREATE OR REPLACE TEMP TABLE touched AS
+CREATE TABLE anew.touched AS
 SELECT patient_id FROM new_labs
 UNION SELECT patient_id FROM new_other_cells
 UNION SELECT patient_id FROM new_exposures
@@ -7,7 +7,7 @@ UNION SELECT patient_id FROM new_patients
 UNION SELECT patient_id FROM new_events
 UNION SELECT patient_id FROM new_rejected WHERE patient_id IS NOT NULL;
 
-DELETE FROM labs_before WHERE patient_id NOT IN (FROM touched);
+DELETE FROM was.labs WHERE patient_id NOT IN (FROM anew.touched);
 
 -- And whose ANC may be derived from other parts: a part is new, and a percentage is there.
 CREATE OR REPLACE TEMP TABLE to_derive AS
@@ -17,7 +17,7 @@ FROM (
     UNION SELECT patient_id FROM new_other_cells
 ) AS part
 WHERE patient_id IN (
-    SELECT patient_id FROM labs_before WHERE analyte IN ('segs_pct', 'neutrophils_pct')
+    SELECT patient_id FROM was.labs WHERE analyte IN ('segs_pct', 'neutrophils_pct')
     UNION SELECT patient_id FROM new_labs WHERE analyte IN ('segs_pct', 'neutrophils_pct')
 );
 

@@ -28,7 +28,7 @@ WORDS = (FOLDER / "words.sql").read_text(encoding="utf-8")
 STEPS = {path.stem[2:]: path.read_text(encoding="utf-8") for path in sorted((FOLDER / "steps").glob("*.sql"))}
 VIEWS = ("standing_results",)
 READ = ("labs", "exposures", "patients", "events", "rejected", "doses")  # tables of patients that the checks read
-OF_TOUCHED = "FROM {} WHERE patient_id IS NULL OR patient_id IN (FROM touched)"
+OF_TOUCHED = "patient_id IS NULL OR patient_id IN (FROM anew.touched)"  # and what names no patient
 RESULTS = ("error", "failed", "passed", "not applicable")
 MOST_ROWS = 1000  # of one check that are kept in the file: more than anybody reads on a screen
 ROWS = {"patient_id": "TEXT", "day": "DATE", "words": "TEXT", "source": "TEXT"}
@@ -98,15 +98,14 @@ def rewrite(
     con: duckdb.DuckDBPyConnection,
     as_of: date,
     was: pandas.DataFrame,
-    now: pandas.DataFrame,
     unit: CountUnit = CELLS,
 ) -> None:
     """Write both anew where only the patients that `leuko.additions.merge` touched have other rows than in `before`.
 
-    What was found in their rows as they were (`found_before`) is taken off, what is found in them now (`found_now`) is
-    added. Where a check could not run, all of them are run over everybody.
+    What was found in their rows as they were (`found_before`) is taken off, what is found in them now (both tables in
+    `anew`) is added. Where a check could not run, all of them are run over everybody.
     """
-    found = con.execute("FROM check_results").df()
+    found, now = (con.execute(f"FROM {catalog}.check_results").df() for catalog in ("base", "anew"))
     if "error" in {*found["result"], *was["result"], *now["result"]} or found["check"].tolist() != list(CHECKS):
         write(con, as_of, unit)
         return
@@ -114,32 +113,24 @@ def rewrite(
         found[column] += now[column] - was[column]
     found["result"] = [result_of(*numbers) for numbers in found[["looked_at", "failing"]].itertuples(index=False)]
     write_results(con, found)
+    con.execute(f"DELETE FROM check_failures WHERE {OF_TOUCHED}")
+    con.execute("INSERT INTO check_failures FROM anew.check_failures")
     con.execute(KEEP_MOST_ROWS)
 
 
 def found_before(con: duckdb.DuckDBPyConnection, as_of: date, unit: CountUnit) -> pandas.DataFrame:
     """The frame of `run` over the touched in the catalog `before`, and over its rows that name no patient.
 
-    `con` is a connection of its own, so that this runs beside what is asked of the rows now. Leaves temporary tables.
+    `con` is a connection of its own, so that this runs beside what is asked of the rows now. Their results are in the
+    catalog `was`, which is left in use.
     """
-    con.execute("CREATE TEMP TABLE touched AS FROM shared.touched; CREATE TEMP TABLE labs AS FROM shared.labs_before")
+    con.execute("USE was")
     for table in READ:
         if table != "labs":
-            con.execute(f"CREATE TEMP TABLE {table} AS {OF_TOUCHED.format(f'before.{table}')}")
+            con.execute(f"CREATE TABLE {table} AS FROM before.{table} WHERE {OF_TOUCHED}")
+    con.execute("CREATE TABLE thresholds AS FROM before.thresholds")
     with prepared(con, unit):
         return results(con, as_of)
-
-
-def found_now(
-    con: duckdb.DuckDBPyConnection, as_of: date, unit: CountUnit, on_step: Callable[[float], None]
-) -> pandas.DataFrame:
-    """The frame of `run` over the temporary tables of READ, which hold the touched and the rows that name no patient.
-
-    Their failing rows take the place of those that were kept of them.
-    """
-    con.execute("DELETE FROM check_failures WHERE patient_id IS NULL OR patient_id IN (FROM touched)")
-    with prepared(con, unit):
-        return results(con, as_of, on_step, keep=True)
 
 
 @contextmanager
