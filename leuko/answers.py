@@ -21,6 +21,7 @@ OF_NOBODY = (*TABLES, "limits", "statuses")  # what the rule reads beside patien
 ASIDE = {*alerts.READ, *measures.READ} - {*KEPT}
 WIDEST = "audit_events"  # takes as long to write as all others
 OF_COURSES = "checks"  # has no patient of its own
+STILL_NOT_DONE = "UPDATE base.audit_events SET seen = seen + ? WHERE seen IS NOT NULL AND pending = 'not yet due'"
 COURSES = " UNION ".join(f"SELECT patient_id, course FROM base.{table}" for table in ("worklist", "episodes"))
 WRITTEN = (OF_COURSES, *({*KEPT} - {OF_COURSES}), "alerts", *alerts.KEPT, "audit_events", *listed.TABLES)
 
@@ -31,14 +32,19 @@ def write(
     con: duckdb.DuckDBPyConnection, as_of: date, settings: dict[str, Setting], on_step: OnStep = lambda share: None
 ) -> None:
     """Answer for every patient in the canonical tables of `con`, as known on `as_of`."""
-    answer(con, as_of, settings, lambda share: on_step(0.8 * share))
+    ask_the_rule(con, as_of, settings, lambda share: on_step(0.4 * share))
+    follow(con, as_of, settings, lambda share: on_step(0.4 + 0.4 * share))
     checks.write(con, as_of, count_units.chosen(settings), lambda share: on_step(0.8 + 0.2 * share))
 
 
 def rewrite(
-    con: duckdb.DuckDBPyConnection, as_of: date, settings: dict[str, Setting], on_step: OnStep = lambda share: None
+    con: duckdb.DuckDBPyConnection,
+    was_on: date,
+    as_of: date,
+    settings: dict[str, Setting],
+    on_step: OnStep = lambda share: None,
 ) -> None:
-    """Answer anew for the patients that `leuko.additions.merge` touched, in the catalog `base` that is in use.
+    """Answer anew for the touched of `leuko.additions`, in the catalog `base` that is in use and was asked on `was_on`.
 
     The catalog `anew` becomes a small database of them alone, in memory, whose answers take the place of those in
     `base`. A course keeps no number of its own from one answer to the next, only one that no other course has.
@@ -46,19 +52,29 @@ def rewrite(
     unit = count_units.chosen(settings)
     # a connection that is in use cannot be closed: the thread ends first, also where something fails here
     with closing(con.cursor()) as other, ThreadPoolExecutor(1) as beside:
-        was = beside.submit(checks.found_before, other, as_of, unit)
+        was = beside.submit(checks.found_before, other, was_on, unit)
         con.execute("USE anew")
         for table in READ:
             con.execute(f"CREATE TABLE {table} AS FROM base.{table} WHERE {checks.OF_TOUCHED}")
         for table in OF_NOBODY:
             con.execute(f"CREATE TABLE {table} AS FROM base.{table}")
-        answer(con, as_of, settings, lambda share: on_step(0.8 * share))
+        ask_the_rule(con, as_of, settings, lambda share: on_step(0.5 * share))
+        now = beside.submit(checks.found_anew, other, as_of, unit)
+        follow(con, as_of, settings, lambda share: on_step(0.5 + 0.5 * share))
+        waited = beside.submit(wait_on, other, (as_of - was_on).days)
         widest = beside.submit(exchange, other, [WIDEST])
-        checks.write(con, as_of, unit, lambda share: on_step(0.8 + 0.2 * share))
-        con.execute("USE base")
         exchange(con, [table for table in WRITTEN if table != WIDEST])
+        con.execute("USE base")
+        now.result()
+        waited.result()
         checks.rewrite(con, as_of, was.result(), unit)
         widest.result()
+
+
+def wait_on(con: duckdb.DuckDBPyConnection, days: int) -> None:
+    """What was not done in its time is not done for so many days more."""
+    if days:
+        con.execute(f"{STILL_NOT_DONE} AND patient_id NOT IN (FROM anew.touched)", [days])
 
 
 def exchange(con: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
@@ -73,18 +89,17 @@ def exchange(con: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
     con.commit()
 
 
-def answer(
-    con: duckdb.DuckDBPyConnection,
-    as_of: date,
-    settings: dict[str, Setting],
-    on_step: OnStep,
+def ask_the_rule(
+    con: duckdb.DuckDBPyConnection, as_of: date, settings: dict[str, Setting], on_step: OnStep
 ) -> None:
-    rules.run(
-        con, as_of, keep=KEPT, aside=tuple(ASIDE), unit=count_units.chosen(settings),
-        on_step=lambda share: on_step(share / 2),
-    )  # fmt: skip
+    unit = count_units.chosen(settings)
+    rules.run(con, as_of, keep=KEPT, aside=tuple(ASIDE), unit=unit, on_step=on_step)
+
+
+def follow(con: duckdb.DuckDBPyConnection, as_of: date, settings: dict[str, Setting], on_step: OnStep) -> None:
+    """Write what rests on the rule's answers."""
     alerts.run(con, as_of, settings)
-    measures.run(con, as_of, settings, on_step=lambda share: on_step((1 + share) / 2))
+    measures.run(con, as_of, settings, on_step=on_step)
     listed.write(con)
     rules.drop(con, ASIDE)
 

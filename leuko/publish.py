@@ -155,8 +155,9 @@ def add(
 ) -> int:
     """Publish `db` anew with what `read` brings in beside what stands there: see `load` and `leuko.additions`.
 
-    Only the patients that it touches are answered anew; all of them where the day, the protocols, the settings or leuko
-    itself are others. `as_of`: default the last day with a result or a dose, and never before the day of the database.
+    Only the patients that it touches are answered anew, and on a later day those whom the day may answer otherwise; all
+    of them where the protocols, the settings or leuko itself are others, or the day is an earlier one. `as_of`: default
+    the last day with a result or a dose, and never before the day of the database.
     Gives the number of these rows that were set aside. Raises NothingNew where all of the files were loaded before.
     """
     with building(Path(db), "add", say) as new, ThreadPoolExecutor(1) as beside:
@@ -179,11 +180,13 @@ def add(
             say("Applying the rule")
             day = as_of or max(standing["as_of"], last_day(con))
             said = {**standing, "as_of": day, "protocols_version": version(load_protocols())}
-            others_stand = said == standing and history.made(con) == history.made_now(new.settings)
+            was_on = standing["as_of"]
+            alike = {**said, "as_of": was_on} == standing and history.made(con) == history.made_now(new.settings)
+            others_stand = alike and additions.take_in_unsettled(con, was_on, day)
             if others_stand:
                 if new.load.number % VACUUM_EVERY:
                     con.execute("SET max_vacuum_tasks = 0")
-                answers.rewrite(con, day, new.settings, on_step)
+                answers.rewrite(con, was_on, day, new.settings, on_step)
             else:
                 answer_all(con, day, new.settings, on_step)
             sign(con, new, said, [*history.held(con), new.load.number], touched, others_stand=others_stand)

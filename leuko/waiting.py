@@ -120,7 +120,7 @@ def begin(con: duckdb.DuckDBPyConnection, began: datetime | None) -> None:
 def carry_on(con: duckdb.DuckDBPyConnection, began: datetime, *, others_stand: bool) -> None:
     """Write `shown` of a version whose load began at `began` (UTC), on from that of the version `before`.
 
-    `others_stand`: `con` holds a copy of that one, and only what it says of the patients in `anew.touched` may be another.
+    `others_stand`: `con` holds a copy of that one, and only what it says of those in `anew.touched` may be another.
     """
     said = {"before": "before.shown", "worklist": "worklist"}
     if not others_stand:

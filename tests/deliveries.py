@@ -21,7 +21,8 @@ Delivery = dict[str, pandas.DataFrame]
 # What must not depend on the deliveries in which rows came; where a row came from does, and the number of a course.
 TABLES = (
     "episodes", "recommendations", "worklist", "alerts", "growth_factors", "audit_events", "doses", "checks",
-    "check_results", "unmatched", "labs", "exposures", "events", "patients", "rejected", "other_cells",
+    "check_results", "check_failures", "unmatched", "labs", "exposures", "events", "patients", "rejected",
+    "other_cells",
 )  # fmt: skip
 NOT_COMPARED = dict.fromkeys(TABLES, ("course", "source", "source_file", "source_row")) | {"alerts": ("course",)}
 EXPOSURE = ["patient_id", "drug", "setting", "dose_mg", "start_on"]

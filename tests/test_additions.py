@@ -16,7 +16,7 @@ import duckdb
 import pandas
 import pytest
 
-from leuko import answers, checks, history, publish, sources, versions
+from leuko import additions, answers, checks, history, publish, sources, versions
 from leuko.__main__ import main
 from leuko.inputs import Shape, of_folder
 from leuko.protocols import load_protocols
@@ -129,6 +129,44 @@ def test_what_is_new_does_not_depend_on_who_is_answered_anew(tmp_path, monkeypat
             assert asked(alone, query) == asked(everybody, query)
     assert asked(alone, "SELECT count(counts) > 0, count(*) > count(counts) FROM changed_courses") == [(True, True)]
     assert asked(alone, f"SELECT DISTINCT gone FROM ({SHOWN}) ORDER BY gone") == [(2,), (3,), (None,)]
+
+
+def treated_for_a_while(hospital, rng):
+    """Most exposures without an end get one: who is no longer treated is most of an old file."""
+    rows = hospital.exposures.astype(object).where(hospital.exposures.notna(), None).to_dict("records")
+    for row in rows:
+        if row["end_on"] is None and rng.random() < 0.8:
+            row["end_on"] = row["start_on"] + timedelta(days=rng.choice((0, 3, 30, 100)))
+            row["end_reason"] = rng.choice(("discontinued", "toxicity", "planned", None))
+    return wards.Hospital(**vars(hospital) | {"exposures": wards.frame("exposures", rows)})
+
+
+@pytest.mark.parametrize("seed", [1, 7, 8])
+def test_a_later_day_spares_those_of_whom_it_changes_nothing_and_them_alone(tmp_path, monkeypatch, seed):
+    """With these as they stand, or with everybody answered anew, every night leaves the same file."""
+    rng, answered, rewrite = random.Random(seed), [], answers.rewrite
+    hospital = treated_for_a_while(crowded(seed, 16), rng)
+    spared, everybody, day = tmp_path / "spared.duckdb", tmp_path / "everybody.duckdb", last_day(hospital)
+
+    def rewrite_counted(con, *given):
+        answered.append(con.execute("SELECT count(*) FROM anew.touched").fetchall()[0][0])
+        rewrite(con, *given)
+
+    monkeypatch.setattr(additions, "MOST_ANEW", 1)
+    monkeypatch.setattr(answers, "rewrite", rewrite_counted)
+    for number, delivery in enumerate(deliveries.in_parts(hospital, (0.95, 0.01, 0.01, 0.01, 0.01, 0.01), rng)):
+        folder = deliveries.write(delivery, tmp_path / str(number))
+        deliveries.load(spared, folder, as_of=day)
+        with monkeypatch.context() as patched:
+            patched.setattr(history, "made", lambda con: None)
+            deliveries.load(everybody, folder, as_of=day)
+        assert_alike(spared, everybody)
+        for query in (SHOWN, "FROM changed_courses ORDER BY ALL"):
+            assert asked(spared, query) == asked(everybody, query)
+        day += timedelta(days=rng.choice((1, 2, 30, 60)))
+    ((patients,),) = asked(spared, "SELECT count(DISTINCT patient_id) FROM worklist")
+    assert len(answered) == 5
+    assert max(answered) < patients
 
 
 # ---- hospital formats -----------------------------------------------------------------------------
@@ -403,6 +441,70 @@ def test_a_later_day_answers_everybody_anew(ward, tmp_path):
     assert status_of(ward, "untouched") == "overdue"
 
 
+LATER = AS_OF + timedelta(days=5)
+LONG_OVER = DASATINIB | {"patient_id": "long over", "start_on": date(2025, 1, 1)}
+ENDED = {"end_on": date(2025, 6, 1), "end_reason": "toxicity"}
+LONG_AGO = {
+    "labs": [result("long over", "anc", 3000, datetime(2025, 5, 1, 8))],
+    "exposures": [LONG_OVER | ENDED],
+}
+GROWTH_FACTOR = {"patient_id": "long over", "kind": "gcsf", "value": "filgrastim", "occurred_at": LATER}
+BY_THEN = {
+    "a result": ("labs", result("long over", "anc", 400, datetime(2026, 2, 6, 8)), "worklist"),
+    "a dose": ("exposures", LONG_OVER | {"start_on": LATER}, "worklist"),
+    "a dose that cannot be read": ("exposures", LONG_OVER | {"start_on": LATER, "dose_mg": "half"}, "audit_events"),
+    "a growth factor": ("events", GROWTH_FACTOR, "growth_factors"),
+    "another day with a low count": ("labs", result("long over", "anc", 400, datetime(2025, 5, 20, 8)), "alerts"),
+    "a death": ("patients", {"patient_id": "long over", "died_on": LATER}, "worklist"),
+}  # fmt: skip
+
+
+def rows_of(db, table):
+    return asked(db, f"SELECT * EXCLUDE (patient_id) FROM {table} WHERE patient_id = 'long over' ORDER BY ALL")
+
+
+@pytest.mark.parametrize("what", BY_THEN)
+def test_what_a_later_day_changes_by_what_stood_in_the_file_is_answered_on_that_day(tmp_path, monkeypatch, what):
+    """Though nothing of the patient, who was treated long ago, is among the new rows."""
+    monkeypatch.setattr(additions, "MOST_ANEW", 1)
+    table, row, changed = BY_THEN[what]
+    rows = LONG_AGO | {table: [*LONG_AGO.get(table, ()), row]}
+    spared, everybody = tmp_path / "spared.duckdb", tmp_path / "everybody.duckdb"
+    for db in (spared, everybody):
+        deliveries.load(db, write_rows(rows, tmp_path / db.stem), as_of=AS_OF)
+    before = rows_of(spared, changed)
+    add_result(spared, tmp_path / "new", as_of=LATER)
+    with monkeypatch.context() as patched:
+        patched.setattr(history, "made", lambda con: None)
+        add_result(everybody, tmp_path / "also", as_of=LATER)
+    assert rows_of(spared, changed) != before
+    assert_alike(spared, everybody)
+
+
+@pytest.mark.parametrize(("given", "spared"), [(ENDED, True), ({}, False)])
+def test_a_later_day_spares_whoever_is_off_the_drug_for_long(tmp_path, monkeypatch, given, spared):
+    """As if the rule had been another: the words of whom it spares stay as they were."""
+    monkeypatch.setattr(additions, "MOST_ANEW", 1)
+    db = tmp_path / "ward.duckdb"
+    deliveries.load(db, write_rows(LONG_AGO | {"exposures": [LONG_OVER | given]}, tmp_path / "first"), as_of=AS_OF)
+    with duckdb.connect(os.path.realpath(db)) as con:
+        con.execute("UPDATE worklist SET why = 'in other words'")
+    publish_as_it_is(db)
+    add_result(db, tmp_path / "new", as_of=LATER)
+    assert (asked(db, "SELECT why FROM worklist WHERE patient_id = 'long over'") == [("in other words",)]) == spared
+
+
+def test_where_few_would_be_spared_everybody_is_answered_anew(tmp_path, monkeypatch):
+    """One of two is spared on a later day: more than the share of all up to which that is faster."""
+    db, rewritten = tmp_path / "ward.duckdb", []
+    rows = LONG_AGO | {"exposures": [LONG_OVER | ENDED, DASATINIB | {"patient_id": "on the drug"}]}
+    deliveries.load(db, write_rows(rows, tmp_path / "first"), as_of=AS_OF)
+    monkeypatch.setattr(answers, "rewrite", lambda *given: rewritten.append(given))
+    add_result(db, tmp_path / "new", as_of=LATER)
+    assert rewritten == []
+    assert status_of(db, "long over") == "off_drug"
+
+
 def test_the_room_of_exchanged_rows_is_used_again_in_every_tenth_load(ward, tmp_path):
     """A row that was deleted stays in the file until its place is used again."""
     unused = """
@@ -433,7 +535,7 @@ def test_what_fails_is_told_while_the_checks_still_run(ward, tmp_path, monkeypat
         raise failing
 
     monkeypatch.setattr(checks, "found_before", found_before)
-    monkeypatch.setattr(answers, "answer", answer)
+    monkeypatch.setattr(answers, "ask_the_rule", answer)
     before = asked(ward, "FROM worklist ORDER BY ALL")
     with pytest.raises(failing):
         add_result(ward, tmp_path / "new")

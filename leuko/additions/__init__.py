@@ -6,6 +6,7 @@ came before in every field is counted as already there. What a row takes the pla
 docs/loading.md says it in words.
 """
 
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -13,7 +14,10 @@ import duckdb
 from leuko import sources
 
 FOLDER = Path(__file__).parent
-STEPS = {path.stem[2:]: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.sql"))}
+STEPS = {path.stem[2:]: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("[0-9]_*.sql"))}
+UNSETTLED = (FOLDER / "unsettled.sql").read_text(encoding="utf-8")
+# Where a larger share of all patients is answered anew, everybody is: that takes no longer then.
+MOST_ANEW = 0.4
 # The results of the draws of which anything came, before and now.
 OF_DRAWS_ANEW = tuple(
     f"(FROM {labs} SEMI JOIN draws_anew USING (patient_id, collected_at))"
@@ -38,6 +42,27 @@ def merge(con: duckdb.DuckDBPyConnection, number: int) -> int:
     for table in ("this_load", "named", *BROUGHT, "to_derive"):
         con.execute(f"DROP TABLE temp.{table}")
     return con.execute("SELECT count(*) FROM anew.touched").fetchall()[0][0]
+
+
+def take_in_unsettled(con: duckdb.DuckDBPyConnection, was_on: date, as_of: date) -> bool:
+    """Count those among the touched whom `as_of` may answer otherwise than `was_on`, the day of `before`, did.
+
+    Gives whether all others stand as they were; False, and nothing is counted, where these would be too few to spare.
+    """
+    if as_of <= was_on:
+        return as_of == was_on
+    others = f"FROM ({UNSETTLED}) ANTI JOIN anew.touched USING (patient_id)"
+    con.execute(f"CREATE TEMP TABLE older AS {others}", {"as_of": was_on})
+    anew = "(SELECT count(*) FROM older) + (SELECT count(*) FROM anew.touched)"
+    everybody = "SELECT count(DISTINCT patient_id) FROM before.worklist"
+    if con.execute(f"SELECT {anew} > {MOST_ANEW} * ({everybody})").fetchall()[0][0]:
+        return False
+    con.execute("INSERT INTO anew.touched FROM older")
+    con.execute("INSERT INTO was.labs FROM before.labs SEMI JOIN older USING (patient_id)")
+    con.execute("INSERT INTO anew.labs FROM was.labs SEMI JOIN older USING (patient_id)")
+    known_since = "SELECT patient_id, collected_at FROM anew.labs WHERE greatest(collected_at, reported_at) >= ?"
+    con.execute(f"INSERT INTO draws_anew {known_since}", [was_on + timedelta(days=1)])
+    return True
 
 
 def derive_again(con: duckdb.DuckDBPyConnection) -> None:

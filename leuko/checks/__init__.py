@@ -133,6 +133,11 @@ def found_before(con: duckdb.DuckDBPyConnection, as_of: date, unit: CountUnit) -
         return results(con, as_of)
 
 
+def found_anew(con: duckdb.DuckDBPyConnection, as_of: date, unit: CountUnit) -> None:
+    con.execute("USE anew")
+    write(con, as_of, unit)
+
+
 @contextmanager
 def prepared(con: duckdb.DuckDBPyConnection, unit: CountUnit) -> Iterator[None]:
     """The steps as temporary tables, dropped at the end; sentences have counts in `unit`."""

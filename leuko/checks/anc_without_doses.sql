@@ -1,7 +1,7 @@
 -- Patients with an ANC, measured or derived: those who were given no drug that a protocol reads.
 WITH counted AS (
     SELECT
-        patient_id, min_by(source, collected_at) AS source, CAST(min(collected_at) AS DATE) AS day, count(*) AS results
+        patient_id, min_by(source, row(collected_at, source)) AS source, CAST(min(collected_at) AS DATE) AS day, count(*) AS results
     FROM labs
     WHERE analyte = 'anc' AND value IS NOT NULL AND NOT is_withdrawn(status)
     GROUP BY patient_id

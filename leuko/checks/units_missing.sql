@@ -1,15 +1,12 @@
 -- Results that were set aside because no unit came with them, beside those that were read.
 SELECT
     patient_id, source, day_in(raw_record, 'collected_at') AS day,
-    concat_ws(' ', analyte, value, 'has no unit:') || ' '
-        || format('{:,}', count(*) OVER (PARTITION BY file, analyte))
-        || ' of this kind in ' || file AS words,
+    concat_ws(' ', analyte, value, 'has no unit') AS words,
     true AS failed
 FROM (
     SELECT
         *, CASE WHEN json_valid(raw_record) THEN raw_record ->> '$.analyte' END AS analyte,
-        CASE WHEN json_valid(raw_record) THEN raw_record ->> '$.value' END AS value,
-        regexp_replace(source, ' (row|line) \d+( part \d+)?$', '') AS file
+        CASE WHEN json_valid(raw_record) THEN raw_record ->> '$.value' END AS value
     FROM rejected
     WHERE kind = 'labs' AND reason = 'unit missing'
 ) AS refused

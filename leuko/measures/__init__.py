@@ -134,7 +134,8 @@ EVENTS = """
         patients.clinician, judged.due_on, judged.happened_on, judged.days, judged.ending,
         reason_of(fixed, fixed_reason, ending, pending, doubt, days, unit) AS reason,
         coalesce(CASE WHEN judged.due_on < asked_for.after THEN judged.due_on END, judged.happened_on, judged.due_on)
-            AS counted_on, judged.seen, judged.fixed, judged.fixed_reason,
+            AS counted_on, CASE WHEN judged.fixed IS NULL AND judged.days IS NULL THEN judged.seen END AS seen,
+        judged.fixed, judged.fixed_reason,
         judged.pending, judged.doubt
     FROM judged
     CROSS JOIN asked_for
