@@ -19,11 +19,11 @@ from leuko.store import KEPT
 READ = ("exposures", "events", "patients", "rejected")
 OF_NOBODY = (*TABLES, "limits", "statuses")  # what the rule reads beside patients
 ASIDE = {*alerts.READ, *measures.READ} - {*KEPT}
-WIDEST = "audit_events"  # takes as long to write as all others
-OF_COURSES = "checks"  # has no patient of its own
+OF_COURSES = "checks"  # has no patient of its own: exchanged first, while the old courses are there
+EVENTS = "audit_events"  # take as long to write as all others
 STILL_NOT_DONE = "UPDATE base.audit_events SET seen = seen + ? WHERE seen IS NOT NULL AND pending = 'not yet due'"
 COURSES = " UNION ".join(f"SELECT patient_id, course FROM base.{table}" for table in ("worklist", "episodes"))
-WRITTEN = (OF_COURSES, *({*KEPT} - {OF_COURSES}), "alerts", *alerts.KEPT, "audit_events", *listed.TABLES)
+WRITTEN = (OF_COURSES, *(name for name in KEPT if name != OF_COURSES), "alerts", *alerts.KEPT, *listed.TABLES)
 
 OnStep = Callable[[float], None]  # is told which share is done, up to 1
 
@@ -61,18 +61,17 @@ def rewrite(
         ask_the_rule(con, as_of, settings, lambda share: on_step(0.5 * share))
         now = beside.submit(checks.found_anew, other, as_of, unit)
         follow(con, as_of, settings, lambda share: on_step(0.5 + 0.5 * share))
-        waited = beside.submit(wait_on, other, (as_of - was_on).days)
-        widest = beside.submit(exchange, other, [WIDEST])
-        exchange(con, [table for table in WRITTEN if table != WIDEST])
+        events = beside.submit(exchange_events, other, (as_of - was_on).days)
+        exchange(con, WRITTEN)
         con.execute("USE base")
         now.result()
-        waited.result()
         checks.rewrite(con, as_of, was.result(), unit)
-        widest.result()
+        events.result()
 
 
-def wait_on(con: duckdb.DuckDBPyConnection, days: int) -> None:
-    """What was not done in its time is not done for so many days more."""
+def exchange_events(con: duckdb.DuckDBPyConnection, days: int) -> None:
+    """Exchange the events of the audit. Of all others, what was not done in its time is not done for `days` more."""
+    exchange(con, [EVENTS])
     if days:
         con.execute(f"{STILL_NOT_DONE} AND patient_id NOT IN (FROM anew.touched)", [days])
 

@@ -20,8 +20,7 @@ UNSETTLED = (FOLDER / "unsettled.sql").read_text(encoding="utf-8")
 MOST_ANEW = 0.4
 # The results of the draws of which anything came, before and now.
 OF_DRAWS_ANEW = tuple(
-    f"(FROM {labs} SEMI JOIN draws_anew USING (patient_id, collected_at))"
-    for labs in ("was.labs", "anew.labs")
+    f"(FROM {labs} SEMI JOIN draws_anew USING (patient_id, collected_at))" for labs in ("was.labs", "anew.labs")
 )
 BROUGHT = ("new_labs", "new_other_cells", "new_exposures", "new_patients", "new_events", "new_rejected")
 

@@ -125,6 +125,7 @@ OF_COURSES = """
 """
 EVENT = "patient_id, drug, protocol, episode, due_on, happened_on, days, seen, fixed, fixed_reason, pending, doubt"
 EVENTS = """
+    -- seen: of what has not happened, on how many days it could have been seen.
     CREATE {kind} audit_events AS
     WITH judged AS (
         SELECT *, ending_of(fixed, days, seen, doubt, grace) AS ending FROM ({measured}) AS measured
