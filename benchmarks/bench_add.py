@@ -71,7 +71,9 @@ EXPOSURES_THEN = f"""
 
 
 def end_most(files: dict[str, Path]) -> None:
+    """Write the files anew so that all but one patient in TREATED are no longer treated."""
     with closing(duckdb.connect()) as con:
+        con.execute("SET enable_progress_bar = false")
         for file, then in ((files["labs"], LABS_THEN), (files["exposures"], EXPOSURES_THEN)):
             written = file.with_suffix(".then")
             con.execute(f"COPY ({then.format(file=file)}) TO '{written}' (FORMAT csv)")
