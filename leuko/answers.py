@@ -1,7 +1,7 @@
 """What a published file says of its patients beside their results: the rule's answers, alerts, audit events, checks.
 
-`write` answers for everybody. `rewrite` answers anew for the patients that a load touched and leaves the rows of all
-others as they are; both leave the same file.
+`write` answers for everybody. `rewrite` answers anew for the touched of `leuko.additions` and leaves the rows of all
+others as they are, but for how long something was not done; both leave the same file.
 """
 
 from collections.abc import Callable, Iterable

@@ -156,8 +156,9 @@ def add(
     """Publish `db` anew with what `read` brings in beside what stands there: see `load` and `leuko.additions`.
 
     Only the patients that it touches are answered anew, and on a later day those whom the day may answer otherwise; all
-    of them where the protocols, the settings or leuko itself are others, or the day is an earlier one. `as_of`: default
-    the last day with a result or a dose, and never before the day of the database.
+    of them where these are many (`additions.MOST_ANEW`), where the protocols, the settings or leuko itself are others,
+    or the day is an earlier one. `as_of`: default the last day with a result or a dose, and never before the day of the
+    database.
     Gives the number of these rows that were set aside. Raises NothingNew where all of the files were loaded before.
     """
     with building(Path(db), "add", say) as new, ThreadPoolExecutor(1) as beside:
@@ -172,8 +173,10 @@ def add(
             with closing(connected(added)) as reading:
                 bring_in(reading, read, came, new.load.number)
         finally:
-            copied.result()  # where it is damaged, that is the reason of all else
-        beside.submit(flush, new.place)  # so that little is left to wait for at the end
+            if isinstance(copied.exception(), StoreError):
+                copied.result()  # it is damaged, which is the reason of all else
+        copied.result()
+        flushed = beside.submit(flush, new.place)  # so that little is left to wait for at the end
         with closing(new.opened(like=new.replaces)) as con:
             attach(con, added, "added")
             touched = additions.merge(con, new.load.number)
@@ -189,6 +192,7 @@ def add(
                 answers.rewrite(con, was_on, day, new.settings, on_step)
             else:
                 answer_all(con, day, new.settings, on_step)
+            flushed.result()  # a disk that could not write says so once
             sign(con, new, said, [*history.held(con), new.load.number], touched, others_stand=others_stand)
             return con.execute(SET_ASIDE_OF_LOAD, [new.load.number]).fetchall()[0][0]
 

@@ -434,7 +434,7 @@ def publish_as_it_is(db):
     db.symlink_to(named.name)
 
 
-def test_a_later_day_answers_everybody_anew(ward, tmp_path):
+def test_on_a_later_day_a_count_is_overdue_though_nothing_is_new(ward, tmp_path):
     """The next count of the untouched was due on 3 February."""
     assert status_of(ward, "untouched") == "continue"
     add_result(ward, tmp_path / "new", as_of=date(2026, 2, 10))
@@ -545,7 +545,33 @@ def test_what_fails_is_told_while_the_checks_still_run(ward, tmp_path, monkeypat
     assert len(asked(ward, "FROM worklist")) == len(before) + 1
 
 
-def test_so_do_other_protocols(ward, tmp_path, monkeypatch):
+def test_a_disk_that_could_not_write_in_between_is_told_and_nothing_is_published(ward, tmp_path, monkeypatch):
+    """A system tells once that it could not write: whoever asks at the end alone hears nothing of it."""
+
+    def flush(path):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(publish, "flush", flush)
+    before = asked(ward, "FROM worklist ORDER BY ALL")
+    with pytest.raises(OSError, match="Input/output error"):
+        add_result(ward, tmp_path / "new")
+    assert asked(ward, "FROM worklist ORDER BY ALL") == before
+
+
+def test_what_is_wrong_with_the_file_is_told_though_there_is_no_room_for_the_copy(ward, tmp_path, monkeypatch):
+    def copyfile(*given):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(publish.shutil, "copyfile", copyfile)
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "labs.csv").write_text("analyte,value\nanc,2000\n", encoding="utf-8")
+    with pytest.raises(SourceError, match="patient_id"):
+        deliveries.load(ward, tmp_path / "new")
+    with pytest.raises(OSError, match="No space left"):
+        add_result(ward, tmp_path / "right")
+
+
+def test_other_protocols_answer_everybody_anew(ward, tmp_path, monkeypatch):
     others = [protocol for protocol in load_protocols() if protocol.drug != "dasatinib"]
     monkeypatch.setattr(publish, "load_protocols", lambda: others)
     add_result(ward, tmp_path / "new")
@@ -554,7 +580,7 @@ def test_so_do_other_protocols(ward, tmp_path, monkeypatch):
     assert first != second
 
 
-def test_so_do_other_settings(ward, tmp_path):
+def test_other_settings_answer_everybody_anew(ward, tmp_path):
     """The first routine count came late; with a grace of 30 days it is in time."""
     endings = "SELECT ending FROM audit_events WHERE measure = 'routine_count' AND patient_id = ? ORDER BY due_on"
     assert asked(ward, endings, "untouched")[0] == ("not_met",)
@@ -564,7 +590,7 @@ def test_so_do_other_settings(ward, tmp_path):
     assert json.loads(asked(ward, "SELECT settings FROM loads WHERE number = 4")[0][0])["routine_grace_days"] == 30
 
 
-def test_so_does_other_software(ward, tmp_path, monkeypatch):
+def test_other_software_answers_everybody_anew(ward, tmp_path, monkeypatch):
     """As if the rule had been another when the ward was loaded last."""
     with duckdb.connect(os.path.realpath(ward)) as con:
         con.execute("UPDATE worklist SET why = 'in other words'")

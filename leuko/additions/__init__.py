@@ -61,6 +61,7 @@ def take_in_unsettled(con: duckdb.DuckDBPyConnection, was_on: date, as_of: date)
     con.execute("INSERT INTO anew.labs FROM was.labs SEMI JOIN older USING (patient_id)")
     known_since = "SELECT patient_id, collected_at FROM anew.labs WHERE greatest(collected_at, reported_at) >= ?"
     con.execute(f"INSERT INTO draws_anew {known_since}", [was_on + timedelta(days=1)])
+    con.execute("DROP TABLE temp.older")
     return True
 
 

@@ -1,6 +1,6 @@
 -- Patients who were given a drug that a protocol reads: those of whom no ANC is known, measured or derived.
 WITH given AS (
-    SELECT patient_id, min_by(drug, start_on) AS drug, min_by(source, start_on) AS source, min(start_on) AS start_on
+    SELECT patient_id, min_by(drug, row(start_on, drug)) AS drug, min_by(source, row(start_on, drug, source)) AS source, min(start_on) AS start_on
     FROM doses
     WHERE protocol IS NOT NULL AND dose_mg > 0
     GROUP BY patient_id
