@@ -15,8 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from leuko import publish
 from leuko.sources import SourceError, mapped
-from leuko.sources.mapped import excel, selects, texts
+from leuko.sources.mapped import excel, files, selects, texts
 from leuko.sources.mapped.mapping import Mapping, RawFile, read_mapping
 from leuko.sources.mapped.selects import run_selects
 from tests.accounted import every_row_is_accounted_for
@@ -697,6 +698,20 @@ def test_a_workbook_whose_parts_are_damaged_is_accounted_for_or_refused_in_one_l
     part = data.draw(st.sampled_from(zipfile.ZipFile(io.BytesIO(GOOD_XLSX)).namelist()))
     content = with_part(GOOD_XLSX, part, lambda content: damaged(content, data.draw))
     accounted_or_refused(read, con, content, "labs.xlsx")
+
+
+def test_raw_rows_stand_in_the_folder_of_the_load_which_the_next_removes_after_a_kill(tmp_path, monkeypatch):
+    (tmp_path / "labs.csv").write_text(HEADER + ROW, encoding="utf-8")
+    (tmp_path / "mapping.toml").write_text(mapping_of(), encoding="utf-8")
+    places = []
+
+    def bring(raw, folder, wanted):
+        places.append(raw)
+        return files.bring(raw, folder, wanted)
+
+    monkeypatch.setattr(mapped, "bring", bring)
+    publish.load(tmp_path / "ward.duckdb", lambda con: mapped.read(con, tmp_path, tmp_path))
+    assert [place.is_relative_to(tmp_path / "ward.duckdb.building") for place in places] == [True]
 
 
 # ---- the document and the examples that ship ------------------------------------------------------------

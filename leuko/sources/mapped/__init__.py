@@ -31,7 +31,7 @@ def read(con, folder, mapping, *, dose_unit="mg", on_step=lambda share: None):
     Raises SourceError, one line a fault, where the mapping is refused or a file cannot be read.
     """
     wanted = read_mapping(mapping)
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory(dir=folder_of(con)) as place:
         raw = Path(place) / "raw.duckdb"
         notes = bring(raw, Path(folder), wanted)
         run_selects(raw, wanted)
@@ -46,6 +46,13 @@ def read(con, folder, mapping, *, dose_unit="mg", on_step=lambda share: None):
         finally:
             con.execute("DETACH mapped")
     return keep(con, notes)
+
+
+def folder_of(con):
+    """Where the database of `con` stands: what a killed load leaves there is removed by the next. None in memory."""
+    query = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
+    file = con.execute(query).fetchall()[0][0]
+    return Path(file).parent if file else None
 
 
 def _account(con, wanted):
