@@ -23,10 +23,9 @@ class Command:
     """A command that runs until it ends or is killed; `dies_at`: the step of publishing at which it kills itself."""
 
     def __init__(self, *arguments: object, dies_at: int = 0):
-        with tempfile.NamedTemporaryFile(delete=False) as file:
-            self._errors = Path(file.name)
+        self._errors = tempfile.NamedTemporaryFile()  # noqa: SIM115 is there for as long as the command is asked
         words = [str(argument) for argument in arguments]
-        self.process = CONTEXT.Process(target=run, args=(words, self._errors, dies_at))
+        self.process = CONTEXT.Process(target=run, args=(words, Path(self._errors.name), dies_at))
         self.process.start()
 
     def wait(self) -> int:
@@ -41,7 +40,7 @@ class Command:
 
     def said(self) -> list[str]:
         """The lines on standard error."""
-        return self._errors.read_text(encoding="utf-8").splitlines()
+        return Path(self._errors.name).read_text(encoding="utf-8").splitlines()
 
 
 def run(arguments: list[str], errors: Path, dies_at: int) -> None:
