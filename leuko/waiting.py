@@ -21,19 +21,19 @@ COURSE = """{0}.patient_id = {1}.patient_id AND {0}.drug IS NOT DISTINCT FROM {1
     AND {0}.protocol IS NOT DISTINCT FROM {1}.protocol"""
 SAME = f"""{COURSE} AND {{0}}.status = {{1}}.status AND {{0}}.dose_mg IS NOT DISTINCT FROM {{1}}.dose_mg
     AND {{0}}.since IS NOT DISTINCT FROM {{1}}.since"""
-STANDS = f"earlier.gone_at IS NULL AND {SAME.format('earlier', 'now')}"
-CARRIED_ON = f"""
-    SELECT earlier.* REPLACE (
-        CASE WHEN now.patient_id IS NULL THEN coalesce(earlier.gone_at, $began) END AS gone_at
-    )
-    FROM {{before}} AS earlier
-    LEFT JOIN {{worklist}} AS now ON {STANDS}
-    UNION ALL
-    SELECT patient_id, drug, protocol, status, dose_mg, since, CAST($began AS TIMESTAMP), CAST(NULL AS TIMESTAMP)
-    FROM {{worklist}} AS now
-    WHERE NOT EXISTS (SELECT 1 FROM {{before}} AS earlier WHERE {STANDS})
+GONE = f"""
+    UPDATE shown SET gone_at = $began
+    WHERE gone_at IS NULL AND {{whose}}
+        AND NOT EXISTS (SELECT 1 FROM worklist AS now WHERE {SAME.format('shown', 'now')})
 """
-OF_TOUCHED = "(FROM {} SEMI JOIN anew.touched USING (patient_id))"
+COME = f"""
+    INSERT INTO shown
+    SELECT patient_id, drug, protocol, status, dose_mg, since, CAST($began AS TIMESTAMP), NULL
+    FROM worklist AS now
+    WHERE {{whose}} AND NOT EXISTS (
+        SELECT 1 FROM shown AS earlier WHERE earlier.gone_at IS NULL AND {SAME.format('earlier', 'now')}
+    )
+"""
 BEGUN = """
     CREATE OR REPLACE TABLE shown AS
     SELECT
@@ -122,13 +122,11 @@ def carry_on(con: duckdb.DuckDBPyConnection, began: datetime, *, others_stand: b
 
     `others_stand`: `con` holds a copy of that one, and only what it says of those in `anew.touched` may be another.
     """
-    said = {"before": "before.shown", "worklist": "worklist"}
     if not others_stand:
-        con.execute(f"CREATE OR REPLACE TABLE shown AS {CARRIED_ON.format(**said)}", {"began": began})
-        return
-    con.execute("DELETE FROM shown WHERE patient_id IN (FROM anew.touched)")
-    of_touched = {name: OF_TOUCHED.format(table) for name, table in said.items()}
-    con.execute(f"INSERT INTO shown {CARRIED_ON.format(**of_touched)}", {"began": began})
+        con.execute("CREATE OR REPLACE TABLE shown AS FROM before.shown")
+    whose = "patient_id IN (FROM anew.touched)" if others_stand else "true"
+    for statement in (GONE, COME):
+        con.execute(statement.format(whose=whose), {"began": began})
 
 
 def returned(cursor: duckdb.DuckDBPyConnection, patients: Sequence[str]) -> dict[tuple[str, str, str], datetime]:
